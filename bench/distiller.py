@@ -32,7 +32,7 @@ class MethodConfig(BaseModel):
     """Hyper-parameters of a method; a method with its own derives from this one.
 
     Attributes:
-        restoration_loss: The distance to the clean image; one for all methods of a grid, set by ``train.restoration_loss``.
+        restoration_loss: The distance to the clean image; ``train.restoration_loss`` sets it for all methods of a grid.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -22,7 +22,8 @@ class UnknownNameError(KeyError):
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         known = sorted(known)
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"choose from {', '.join(known) or 'nothing'}"
+        suggestion = f"did you mean {' or '.join(map(repr, near))}?"
+        hint = suggestion if near else f"choose from {', '.join(known) or 'nothing'}"
         super().__init__(f"unknown {kind} {name!r}: {hint}")
 
     def __str__(self) -> str:

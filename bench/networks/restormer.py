@@ -123,9 +123,7 @@ class Restormer(RestorationNetwork):
         self.downs = nn.ModuleList(_downsample(dim * 2**i) for i in range(3))
         self.ups = nn.ModuleList(_upsample(dim * 2 ** (i + 1)) for i in range(3))
         self.reductions = nn.ModuleList(nn.Conv2d(dim * 2 ** (i + 1), dim * 2**i, 1, bias=False) for i in (1, 2))
-        self.decoder_levels = nn.ModuleList(
-            stage(self.decoder_channels[i], i, num_blocks[i]) for i in range(3)
-        )
+        self.decoder_levels = nn.ModuleList(stage(self.decoder_channels[i], i, num_blocks[i]) for i in range(3))
         self.refinement = stage(2 * dim, 0, num_refinement_blocks)
         self.output = nn.Conv2d(2 * dim, 3, 3, padding=1, bias=False)
 

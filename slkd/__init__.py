@@ -1,0 +1,1 @@
+"""SLKD: simultaneous learning knowledge distillation, usable without the harness."""
