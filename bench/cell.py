@@ -1,0 +1,123 @@
+"""Cells, the unit of the benchmark, and the cohorts in which they are trained."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from bench.config import DEFAULT_PROFILE, Params, Training
+from bench.registry import UnknownNameError
+
+CellRole = Literal["student", "removal", "reconstruction"]
+Name = TypeVar("Name", str, int)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training run: its record on a test set is one number of a table.
+
+    Attributes:
+        role: ``student``, or the role of the teacher that is trained; teachers are cells of the method ``scratch``.
+    """
+
+    task: str
+    network: str
+    method: str
+    seed: int
+    role: CellRole = "student"
+
+    @property
+    def path(self) -> str:
+        """Where the cell's files live, relative to ``results/cells`` and to the folder of checkpoints."""
+        end = f"seed{self.seed}/{self.method}" if self.role == "student" else f"teachers/{self.role}"
+        return f"{self.task}/{self.network}/{end}"
+
+    def size(self, params: Params) -> str:
+        """The size preset of the network that is trained."""
+        return params.sizes.student if self.role == "student" else params.sizes.teacher
+
+    def training(self, params: Params) -> Training:
+        """How the network is trained."""
+        return params.train if self.role == "student" else getattr(params.teachers, self.role)
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Cells that differ in the method only: they train in lockstep, on the same batches and the same teachers."""
+
+    cells: tuple[Cell, ...]
+
+    @property
+    def name(self) -> str:
+        """Task, network and seed or role, for people."""
+        return self.cells[0].path if self.cells[0].role != "student" else self.cells[0].path.rpartition("/")[0]
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where a run keeps its files.
+
+    Attributes:
+        results: Records and tables; meant for version control.
+        runs: Checkpoints and trained weights; not for version control.
+        data: The embedded data.
+    """
+
+    results: Path
+    runs: Path
+    data: Path = Path("data")
+
+    @classmethod
+    def of(cls, profile: str, results: Path | None = None) -> "Workspace":
+        """The folders of a profile: ``results/`` for the default one, ``results/<profile>`` for any other.
+
+        With a results folder of its own, a run keeps its checkpoints apart as well.
+        """
+        usual = Path("results") if profile == DEFAULT_PROFILE else Path("results") / profile
+        results = results or usual
+        runs = Path("runs") / profile if results == usual else Path("runs") / "_".join(results.parts[-3:]).strip("/")
+        return cls(results, runs)
+
+    def record(self, cell: Cell, test_set: str) -> Path:
+        """The record of a cell on a test set."""
+        return self.results / "cells" / cell.path / f"{test_set}.json"
+
+    def checkpoint(self, cell: Cell) -> Path:
+        """The checkpoint of a cell; after its last step, its trained weights."""
+        return self.runs / cell.path / "checkpoint.pt"
+
+
+def teacher_cell(task: str, network: str, role: Literal["removal", "reconstruction"], params: Params) -> Cell:
+    """The cell that trains a teacher."""
+    return Cell(task, network, "scratch", params.teachers.seed, role)
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which part of a grid to run; an empty tuple lets everything pass."""
+
+    tasks: Sequence[str] = ()
+    networks: Sequence[str] = ()
+    methods: Sequence[str] = ()
+    seeds: Sequence[int] = ()
+
+
+def expand(params: Params, filters: Filters = Filters()) -> Iterator[Cohort]:
+    """The cohorts of students of a grid.
+
+    Raises:
+        UnknownNameError: A filter names something outside the grid.
+    """
+    for task in _chosen("task", params.tasks, filters.tasks):
+        for network in _chosen("network", params.networks, filters.networks):
+            for seed in _chosen("seed", params.seeds, filters.seeds):
+                methods = _chosen("method", params.methods, filters.methods)
+                yield Cohort(tuple(Cell(task, network, method, seed) for method in methods))
+
+
+def _chosen(kind: str, grid: Sequence[Name], wanted: Sequence[Name]) -> list[Name]:
+    """The part of a grid's axis that is wanted, in the grid's order."""
+    for name in wanted:
+        if name not in grid:
+            raise UnknownNameError(f"{kind} of this grid", str(name), map(str, grid))
+    return [name for name in grid if not wanted or name in wanted]

@@ -1,0 +1,171 @@
+"""Running a cohort: train what is not up to date, score it, write the records."""
+
+import logging
+import resource
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Literal
+
+import torch
+
+from bench.batch import Batch
+from bench.cell import Cell, Cohort
+from bench.config import digest
+from bench.datasets.base import draw_batch
+from bench.distiller import METHODS, Role
+from bench.evaluate import Scores, score
+from bench.metrics.protocol import get_protocol
+from bench.networks.base import RestorationNetwork
+from bench.plan import Plan, Planner
+from bench.progress import StepProgress
+from bench.provenance import provenance
+from bench.record import CellRecord, RunInfo, write_per_image, write_record
+from bench.seeding import generator
+from bench.train import Member, fit
+
+log = logging.getLogger(__name__)
+
+
+def run_cohort(plans: Sequence[Plan], planner: Planner, progress: StepProgress) -> dict[Cell, Exception]:
+    """Trains and scores the cells of a cohort that are not up to date.
+
+    Args:
+        plans: The plans of the cohort's cells.
+        planner: Of the grid they belong to; the teachers they ask must be trained.
+        progress: Is told about every step.
+
+    Returns:
+        The cells that failed, with the reason; they have no record.
+    """
+    started = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
+    for plan in plans:
+        if plan.status == "unsupported":
+            _write_skipped(plan, planner, _run_info(*started))
+    plans = [plan for plan in plans if plan.status in ("run", "resume")]
+    if not plans:
+        return {}
+    first = plans[0].cell
+    needed = [teacher for plan in plans for teacher in planner.teachers(plan.cell)]
+    teachers: dict[Role, RestorationNetwork] = {
+        teacher.role: load_network(teacher, planner).requires_grad_(False)  # type: ignore[misc]
+        for teacher in dict.fromkeys(needed)
+    }
+    members = [_member(plan, planner, teachers) for plan in plans]
+    training = first.training(planner.params)
+    source = planner.data(first.task).training
+
+    def draw(step: int) -> Batch:
+        batch = draw_batch(source, first.seed, step, training.batch_size, training.crop_size)
+        return Batch(batch.clean, batch.clean) if first.role == "reconstruction" else batch
+
+    progress.start(Cohort(tuple(plan.cell for plan in plans)).name, training.steps)
+    fit(members, teachers, draw, planner.params.checkpoint_seconds, progress.step)
+    failures: dict[Cell, Exception] = {}
+    for plan, member in zip(plans, members, strict=True):
+        try:
+            if member.error:
+                raise member.error
+            _score(plan, member, planner, _run_info(*started))
+        except Exception as error:  # noqa: BLE001 - a failed cell is reported, the others go on
+            log.error("%s failed: %s", plan.cell.path, error)
+            failures[plan.cell] = error
+    return failures
+
+
+def load_network(cell: Cell, planner: Planner) -> RestorationNetwork:
+    """The trained network of a cell, in evaluation mode.
+
+    Raises:
+        FileNotFoundError: It has not been trained to its last step with this configuration.
+    """
+    state = planner.trained(cell)
+    if state is None:
+        raise FileNotFoundError(
+            f"{planner.workspace.checkpoint(cell)}: no weights of {cell.path} trained with these parameters; "
+            f"train it first: python -m bench.run --task {cell.task} --network {cell.network}"
+        )
+    network = planner.build(cell)
+    prefix = "student."
+    network.load_state_dict({k.removeprefix(prefix): v for k, v in state["distiller"].items() if k.startswith(prefix)})
+    return network.eval()
+
+
+def score_network(
+    network: RestorationNetwork, cell: Cell, test_set: str, planner: Planner
+) -> tuple[Scores, dict[str, float]]:
+    """Scores a cell's network on a test set, and the degraded images under the same protocol."""
+    data = planner.data(cell.task)
+    protocol = get_protocol(data.protocol(test_set))
+    sees: Literal["degraded", "clean"] = "clean" if cell.role == "reconstruction" else "degraded"
+    return score(network, data.test_sets[test_set], protocol, sees), data.input_scores(test_set)
+
+
+def _member(plan: Plan, planner: Planner, teachers: Mapping[Role, RestorationNetwork]) -> Member:
+    """A cell ready to train; its adapters' initial weights depend on the seed and the method alone."""
+    cell = plan.cell
+    student = planner.build(cell)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(generator("adapters", cell.method, cell.seed).integers(2**31)))
+        distiller = METHODS[cell.method](student, teachers, planner.method_config(cell))
+    distiller = distiller.to(memory_format=torch.channels_last)
+    training = cell.training(planner.params)
+    return Member(cell.path, distiller, training, planner.workspace.checkpoint(cell), plan.config_sha256)
+
+
+def _score(plan: Plan, member: Member, planner: Planner, run: RunInfo) -> None:
+    """Scores a trained member on every test set and writes its records."""
+    for test_set in planner.data(plan.cell.task).test_sets:
+        scores, inputs = score_network(member.distiller.student, plan.cell, test_set, planner)
+        record = _record(plan, test_set, planner, run).model_copy(
+            update={
+                "status": "ok",
+                "metrics": scores.means(),
+                "input_metrics": inputs,
+                "num_images": len(scores.names),
+                "steps": member.step,
+                "terms": member.terms,
+            }
+        )
+        path = planner.workspace.record(plan.cell, test_set)
+        write_per_image(path.with_suffix(".csv"), scores.names, scores.values)
+        write_record(path, record)
+        log.info("%s on %s: %s", plan.cell.path, test_set, ", ".join(f"{k} {v:.4f}" for k, v in record.metrics.items()))
+
+
+def _write_skipped(plan: Plan, planner: Planner, run: RunInfo) -> None:
+    for test_set in planner.data(plan.cell.task).test_sets:
+        write_record(planner.workspace.record(plan.cell, test_set), _record(plan, test_set, planner, run))
+
+
+def _record(plan: Plan, test_set: str, planner: Planner, run: RunInfo) -> CellRecord:
+    """The record of a cell without scores."""
+    cell, protocol = plan.cell, get_protocol(planner.data(plan.cell.task).protocol(test_set))
+    config = planner.record_config(cell, test_set, plan.config)
+    return CellRecord(
+        task=cell.task,
+        network=cell.network,
+        size=cell.size(planner.params),
+        method=cell.method,
+        role=cell.role,
+        seed=cell.seed,
+        test_set=test_set,
+        status="skipped",
+        reason=plan.detail,
+        protocol=protocol.name,
+        signatures={key: metric.signature for key, metric in protocol.metrics.items()},
+        reference=METHODS[cell.method].reference._asdict(),
+        config=config,
+        config_sha256=digest(config),
+        run=run,
+    )
+
+
+def _run_info(started: float, started_at: str) -> RunInfo:
+    """Timings of the cohort up to now."""
+    return RunInfo(
+        seconds=round(time.monotonic() - started, 1),
+        peak_memory_mb=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        started_at=started_at,
+        provenance=provenance(),
+    )

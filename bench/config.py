@@ -1,0 +1,164 @@
+"""The parameters of a run: what `params.yaml` and the profiles in `configs/` may say."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
+
+from bench.registry import UnknownNameError
+
+DEFAULT_PROFILE = "default"
+
+
+class Settings(BaseModel):
+    """Base of all parameter blocks: immutable, and unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Training(Settings):
+    """How one network is trained: Adam (0.9, 0.999), cosine schedule, the same for every method.
+
+    Attributes:
+        steps: Optimiser steps.
+        batch_size: Crops a step.
+        crop_size: Side of the square crops, in pixels; a multiple of 16, which serves every network.
+        learning_rate: At the first step.
+        final_learning_rate: At the last step.
+        restoration_loss: The distance between restored and clean image, one for all methods.
+    """
+
+    steps: PositiveInt
+    batch_size: PositiveInt = 8
+    crop_size: int = Field(default=64, ge=16, multiple_of=16)
+    learning_rate: float = Field(default=1e-3, gt=0, le=1)
+    final_learning_rate: float = Field(default=1e-6, ge=0, le=1)
+    restoration_loss: Literal["l1", "charbonnier", "mse", "rmse", "l1_fft"] = "rmse"
+
+
+class Teachers(Settings):
+    """How the teachers are trained, by role.
+
+    Attributes:
+        removal: Degraded to clean.
+        reconstruction: Clean to clean, without the global residual.
+        seed: Of the teachers' initial weights and crops; all students share one pair of teachers.
+    """
+
+    removal: Training
+    reconstruction: Training
+    seed: NonNegativeInt = 0
+
+
+class Sizes(Settings):
+    """Size presets of the networks, by their part in the distillation."""
+
+    teacher: str = "mini"
+    student: str = "micro"
+
+
+class Params(Settings):
+    """A grid of cells and how to train them.
+
+    Attributes:
+        tasks: Registered tasks.
+        networks: Registered network families.
+        methods: Registered methods.
+        seeds: One run per seed; it decides initial weights and crops.
+        sizes: Which preset is the teacher, which the student.
+        teachers: Training of the teachers.
+        train: Training of the students.
+        method_configs: Settings of single methods, by name; everything else is the method's default.
+        evaluate_on: ``test``, or ``validation``: images held out from the training data, for choosing settings.
+        threads: CPU threads of PyTorch; results on CPU depend on it.
+        data_root: A real set of one task, with ``train`` and ``test`` pairs, that takes the place of the embedded ones.
+        test_root: A real set of one task that takes the place of the test sets only.
+        checkpoint_seconds: Time between two checkpoints of a running cohort.
+    """
+
+    tasks: tuple[str, ...] = Field(min_length=1)
+    networks: tuple[str, ...] = Field(min_length=1)
+    methods: tuple[str, ...] = Field(min_length=1)
+    seeds: tuple[NonNegativeInt, ...] = Field(min_length=1)
+    sizes: Sizes = Sizes()
+    teachers: Teachers
+    train: Training
+    method_configs: dict[str, dict[str, Any]] = {}
+    evaluate_on: Literal["test", "validation"] = "test"
+    threads: PositiveInt = 2
+    data_root: Path | None = None
+    test_root: Path | None = None
+    checkpoint_seconds: float = Field(default=60.0, gt=0)
+
+    def network_sizes(self) -> list[tuple[str, str]]:
+        """Every (network, size preset) of the grid."""
+        return [(network, size) for network in self.networks for size in (self.sizes.teacher, self.sizes.student)]
+
+
+def load_params(path: Path, overrides: Mapping[str, Any] | None = None) -> Params:
+    """Reads a params file.
+
+    Args:
+        path: A YAML file.
+        overrides: Values that replace the file's, by dotted key path: ``{"train.steps": 100}``.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: Not YAML, an unknown key, or a value out of range; the message names the key path.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no params file {path}; `python -m bench.run --help` lists the profiles")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not a YAML file: {error}") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{path}: expected a mapping of parameters, got {type(values).__name__}")
+    for key, value in (overrides or {}).items():
+        _assign(values, key, value)
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        raise ValueError(describe_errors(error, str(path), Params)) from error
+
+
+def describe_errors(error: ValidationError, source: str, model: type[BaseModel]) -> str:
+    """Says in one line per error which key path is wrong, what came and what was expected."""
+    lines = []
+    for item in error.errors():
+        path = ".".join(map(str, item["loc"]))
+        if item["type"] == "extra_forbidden":
+            known = _fields_at(model, item["loc"][:-1])
+            lines.append(f"{source}: {UnknownNameError('parameter', path, known)}")
+        else:
+            lines.append(f"{source}: {path}: {item['msg'].lower()}, got {item['input']!r}")
+    return "\n".join(lines)
+
+
+def digest(value: Any) -> str:
+    """The sha256 of a JSON-like value, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _assign(values: dict[str, Any], key: str, value: Any) -> None:
+    *parents, last = key.split(".")
+    for parent in parents:
+        values = values.setdefault(parent, {})
+        if not isinstance(values, dict):
+            raise ValueError(f"parameter {key}: {parent} is not a group of parameters")
+    values[last] = value
+
+
+def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """The dotted names of the fields beside an unknown one."""
+    for part in location:
+        nested = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
+        if not (isinstance(nested, type) and issubclass(nested, BaseModel)):
+            return []
+        model = nested
+    prefix = "".join(f"{part}." for part in location)
+    return [prefix + name for name in model.model_fields]

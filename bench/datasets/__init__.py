@@ -1,0 +1,1 @@
+"""Data sets: one declaration per file, and what they are made of."""

@@ -1,0 +1,14 @@
+"""The photographs with much camera shake."""
+
+from bench.datasets.base import DATASETS
+from bench.datasets.degrade import MotionBlur
+from bench.datasets.photos import degraded_photos
+
+DATASETS.register("blur_heavy")(
+    degraded_photos(
+        title="Heavy motion blur",
+        protocol="deblur_rgb",
+        reference="G. Boracchi and A. Foi, Modeling the Performance of Image Restoration from Motion Blur, TIP 2012",
+        degradation=MotionBlur(length=(16.0, 24.0)),
+    )
+)

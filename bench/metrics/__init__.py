@@ -1,0 +1,1 @@
+"""Image-quality metrics, one file per metric, and the protocols that fix how each test set is scored."""

@@ -1,0 +1,197 @@
+"""What a run would do: each cell's resolved configuration, and whether its records are up to date."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import torch
+
+from bench.cell import Cell, Cohort, Filters, Workspace, expand, teacher_cell
+from bench.config import Params, digest
+from bench.datasets.base import DATASETS, PairSource
+from bench.distiller import METHODS, MethodConfig, Role
+from bench.evaluate import score
+from bench.metrics.protocol import get_protocol
+from bench.networks.base import RestorationNetwork, build_network
+from bench.record import read_cell
+from bench.tasks.base import TASKS, Task
+from bench.train import read_checkpoint
+
+Status = Literal["run", "resume", "up to date", "unsupported"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do with a cell, and why.
+
+    Attributes:
+        config: Everything that decides the trained weights.
+        config_sha256: Its digest, kept in the checkpoint.
+    """
+
+    cell: Cell
+    status: Status
+    detail: str
+    config: dict[str, Any]
+    config_sha256: str
+
+
+class TaskData:
+    """The training pairs and test sets of a task, opened once; their digests make records stale when they change."""
+
+    def __init__(self, name: str, params: Params, workspace: Workspace) -> None:
+        self.task: Task = TASKS[name]
+        self._params = params
+        self._workspace = workspace
+        self._input_scores: dict[str, dict[str, float]] = {}
+
+    @cached_property
+    def training(self) -> PairSource:
+        """The training pairs."""
+        return self.task.training_source(self._params.data_root, self._workspace.data)
+
+    @cached_property
+    def training_digest(self) -> str:
+        """Digest of the training images and of how they are degraded."""
+        return self.training.digest()
+
+    @cached_property
+    def test_sets(self) -> Mapping[str, PairSource]:
+        """The sets to score on by name: the task's test sets, or its validation images."""
+        if self._params.evaluate_on == "validation":
+            return {"validation": self.task.validation_source(self._workspace.data)}
+        return self.task.test_folders(self._params.test_root or self._params.data_root, self._workspace.data)
+
+    @cached_property
+    def test_digests(self) -> dict[str, str]:
+        """Digest of each test set."""
+        return {name: pairs.digest() for name, pairs in self.test_sets.items()}
+
+    def input_scores(self, test_set: str) -> dict[str, float]:
+        """The mean scores of a test set's degraded images themselves, computed once."""
+        if test_set not in self._input_scores:
+            protocol = get_protocol(self.protocol(test_set))
+            self._input_scores[test_set] = score(None, self.test_sets[test_set], protocol).means()
+        return self._input_scores[test_set]
+
+    def protocol(self, test_set: str) -> str:
+        """The name of a test set's protocol: its declaration's, else the task's."""
+        return (DATASETS[test_set].protocol if test_set in DATASETS else None) or self.task.protocol
+
+
+class Planner:
+    """Resolves and judges the cells of one grid."""
+
+    def __init__(self, params: Params, workspace: Workspace) -> None:
+        self.params = params
+        self.workspace = workspace
+        self._data: dict[str, TaskData] = {}
+
+    def data(self, task: str) -> TaskData:
+        """The data of a task."""
+        if task not in self._data:
+            self._data[task] = TaskData(task, self.params, self.workspace)
+        return self._data[task]
+
+    def cohorts(self, filters: Filters) -> list[Cohort]:
+        """The cohorts to run, the teachers they need first.
+
+        Raises:
+            UnknownNameError: The grid or a filter has a name that is not registered or not in the grid.
+        """
+        students = list(expand(self.params, filters))
+        teachers = {teacher: None for cohort in students for cell in cohort.cells for teacher in self.teachers(cell)}
+        return [*(Cohort((teacher,)) for teacher in teachers), *students]
+
+    def teachers(self, cell: Cell) -> Iterator[Cell]:
+        """The teachers' cells that a student's cell asks."""
+        if cell.role == "student":
+            for role in METHODS[cell.method].teacher_roles:
+                yield teacher_cell(cell.task, cell.network, role, self.params)
+
+    def method_config(self, cell: Cell) -> MethodConfig:
+        """The method's hyper-parameters: its defaults, the grid's restoration loss, and what the params file sets."""
+        values = {"restoration_loss": cell.training(self.params).restoration_loss}
+        if cell.role == "student":
+            values |= self.params.method_configs.get(cell.method, {})
+        return METHODS[cell.method].Config.model_validate(values)
+
+    def build(self, cell: Cell) -> RestorationNetwork:
+        """The network of a cell with its seeded initial weights."""
+        return build_network(cell.network, cell.size(self.params), cell.seed, residual=cell.role != "reconstruction")
+
+    def resolve(self, cell: Cell) -> dict[str, Any]:
+        """Everything that decides a cell's trained weights, teachers included by digest."""
+        return {
+            "task": cell.task,
+            "role": cell.role,
+            "network": cell.network,
+            "size": cell.size(self.params),
+            "method": cell.method,
+            "method_config": self.method_config(cell).model_dump(mode="json"),
+            "training": cell.training(self.params).model_dump(mode="json"),
+            "seed": cell.seed,
+            "threads": self.params.threads,
+            "training_data": self.data(cell.task).training_digest,
+            "teachers": {teacher.role: digest(self.resolve(teacher)) for teacher in self.teachers(cell)},
+        }
+
+    def unsupported(self, cell: Cell) -> str | None:
+        """Why a method cannot train this pair, or None; built without memory for weights."""
+        with torch.device("meta"):
+            descriptions: dict[Role, RestorationNetwork] = {t.role: self.build(t) for t in self.teachers(cell)}  # type: ignore[misc]
+            return METHODS[cell.method].unsupported(self.build(cell), descriptions)
+
+    def plan(self, cell: Cell) -> Plan:
+        """Judges a cell by its records and its checkpoint."""
+        config = self.resolve(cell)
+        sha256 = digest(config)
+        stale = [name for name in self.data(cell.task).test_sets if not self._is_current(cell, name, config)]
+        reason = self.unsupported(cell)
+        status: Status
+        if not stale:
+            status, detail = "up to date", reason or ""
+        elif reason:
+            status, detail = "unsupported", reason
+        elif state := read_checkpoint(self.workspace.checkpoint(cell), sha256):
+            steps = cell.training(self.params).steps
+            done = f"step {state['step']} of {steps}"
+            status, detail = "resume", f"trained, to score on {', '.join(stale)}" if state["step"] == steps else done
+        else:
+            status, detail = "run", f"{cell.training(self.params).steps} steps, score on {', '.join(stale)}"
+        return Plan(cell, status, detail, config, sha256)
+
+    def record_config(self, cell: Cell, test_set: str, config: dict[str, Any]) -> dict[str, Any]:
+        """Everything that decides a record: the cell's configuration, the test set and its protocol."""
+        protocol = get_protocol(self.data(cell.task).protocol(test_set))
+        return {
+            **config,
+            "test_set": test_set,
+            "test_data": self.data(cell.task).test_digests[test_set],
+            "signatures": {key: metric.signature for key, metric in protocol.metrics.items()},
+        }
+
+    def _is_current(self, cell: Cell, test_set: str, config: dict[str, Any]) -> bool:
+        path = self.workspace.record(cell, test_set)
+        return path.exists() and read_cell(path).config_sha256 == digest(self.record_config(cell, test_set, config))
+
+    def plans(self, cohorts: Iterable[Cohort]) -> list[list[Plan]]:
+        """The plans of all cells, cohort by cohort.
+
+        A teacher whose records are up to date but whose weights are gone is trained again if a student needs it.
+        """
+        planned = [[self.plan(cell) for cell in cohort.cells] for cohort in cohorts]
+        training = [plan.cell for plans in planned for plan in plans if plan.status in ("run", "resume")]
+        needed = {teacher for cell in training for teacher in self.teachers(cell)}
+        return [[self._with_weights(plan, plan.cell in needed) for plan in plans] for plans in planned]
+
+    def _with_weights(self, plan: Plan, is_needed: bool) -> Plan:
+        if plan.status != "up to date" or not is_needed or self.trained(plan.cell):
+            return plan
+        return replace(plan, status="run", detail="its records are up to date, but a student needs its weights")
+
+    def trained(self, cell: Cell) -> dict[str, Any] | None:
+        """The finished checkpoint of a cell, or None where its training is not complete."""
+        state = read_checkpoint(self.workspace.checkpoint(cell), digest(self.resolve(cell)))
+        return state if state and state["step"] >= cell.training(self.params).steps else None

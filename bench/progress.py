@@ -1,0 +1,74 @@
+"""Progress for people: a bar with ETA on a terminal, plain log lines elsewhere."""
+
+import logging
+import time
+from collections.abc import Sequence
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from bench.train import Member
+
+log = logging.getLogger(__name__)
+
+
+class StepProgress:
+    """Shows how far the cohorts of a run are.
+
+    Args:
+        num_cohorts: How many cohorts the run will train.
+        console: Where the bar is drawn if it is a terminal.
+        log_seconds: Time between two log lines where it is not.
+    """
+
+    def __init__(self, num_cohorts: int, console: Console, log_seconds: float = 15.0) -> None:
+        self._num_cohorts = num_cohorts
+        self._cohort = 0
+        self._log_seconds = log_seconds
+        self._is_terminal = console.is_terminal
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("ETA"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[losses]}"),
+            console=console,
+            disable=not self._is_terminal,
+        )
+
+    def __enter__(self) -> "StepProgress":
+        self._bar.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.__exit__(kind, error, trace)
+
+    def start(self, name: str, steps: int) -> None:
+        """A cohort of this name begins to train."""
+        self._cohort += 1
+        self._name = f"[{self._cohort}/{self._num_cohorts}] {name}"
+        self._steps = steps
+        self._first_step: int | None = None
+        self._started = self._logged = time.monotonic()
+        for task in self._bar.task_ids:
+            self._bar.remove_task(task)
+        self._task = self._bar.add_task(self._name, total=steps, losses="")
+        log.info("%s: %d steps", self._name, steps)
+
+    def step(self, step: int, members: Sequence[Member]) -> None:
+        """A step is done; called by the training loop."""
+        if self._first_step is None:
+            self._first_step = step
+        losses = "  ".join(f"{m.name.rpartition('/')[2]} {sum(m.terms.values()):.4f}" for m in members)
+        self._bar.update(self._task, completed=step + 1, losses=losses)
+        now = time.monotonic()
+        if not self._is_terminal and now - self._logged > self._log_seconds:
+            self._logged = now
+            pace = (now - self._started) / (step + 1 - self._first_step)
+            left = pace * (self._steps - step - 1)
+            message = "%s: step %d/%d, %.3f s a step, ETA %.0f s; loss: %s"
+            log.info(message, self._name, step + 1, self._steps, pace, left, losses)

@@ -1,0 +1,199 @@
+"""``python -m bench.run``: trains and scores the cells of a grid, and prints its tables."""
+
+import logging
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.table import Table
+
+from bench.cell import Filters, Workspace
+from bench.config import DEFAULT_PROFILE, Params, load_params
+from bench.registry import UnknownNameError
+
+console = Console()
+log = logging.getLogger(__name__)
+
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+"""Exit codes beside 0: some cells failed; the request could not be understood; stopped by a signal."""
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+def profile_params(profile: str | None, params_file: Path | None) -> tuple[str, Path]:
+    """The name and the file of the chosen parameters.
+
+    Raises:
+        ValueError: Both are given, or there is no such profile; the message names the nearest ones.
+    """
+    profiles = {path.stem: path for path in sorted(Path("configs").glob("*.yaml"))}
+    profiles[DEFAULT_PROFILE] = Path("params.yaml")
+    if params_file is not None:
+        if profile is not None:
+            raise ValueError("--profile and --params were both given; choose one of them")
+        is_default = params_file.resolve() == profiles[DEFAULT_PROFILE].resolve()
+        return DEFAULT_PROFILE if is_default else params_file.stem, params_file
+    if (profile or DEFAULT_PROFILE) not in profiles:
+        raise UnknownNameError("profile", str(profile), profiles)
+    return profile or DEFAULT_PROFILE, profiles[profile or DEFAULT_PROFILE]
+
+
+def open_grid(
+    profile: str | None,
+    params_file: Path | None,
+    data_root: Path | None = None,
+    test_root: Path | None = None,
+    results: Path | None = None,
+    settings: Sequence[str] = (),
+) -> tuple[Params, Workspace]:
+    """Reads the parameters and decides where their files live.
+
+    Raises:
+        ValueError: The parameters are invalid, or the options contradict one another.
+        FileNotFoundError: There is no such params file.
+    """
+    name, path = profile_params(profile, params_file)
+    overrides: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise ValueError(f"--set {setting}: expected KEY=VALUE, such as train.steps=100")
+        overrides[key] = yaml.safe_load(value)
+    if test_root is not None:
+        overrides["test_root"] = test_root
+    if data_root is not None:
+        from bench.tasks.base import dataset_name
+
+        overrides["data_root"] = data_root
+        name = f"{name}_{dataset_name(data_root)}"
+    if settings and results is None:
+        raise ValueError("--set changes the grid: name a results folder of its own with --results")
+    return load_params(path, overrides), Workspace.of(name, results)
+
+
+Names = Annotated[list[str] | None, typer.Option(help="Only this one; repeatable.", show_default=False)]
+
+
+@app.command(no_args_is_help=True)
+def run(
+    task: Names = None,
+    network: Names = None,
+    method: Names = None,
+    seed: Annotated[list[int] | None, typer.Option(help="Only this one; repeatable.", show_default=False)] = None,
+    all_cells: Annotated[bool, typer.Option("--all", help="Run every cell of the grid.")] = False,
+    profile: Annotated[
+        str | None, typer.Option(help="configs/PROFILE.yaml instead of params.yaml: smoke, quick or your own.")
+    ] = None,
+    params: Annotated[Path | None, typer.Option(help="A params file of your own.")] = None,
+    data_root: Annotated[Path | None, typer.Option(help="Train and test on the paired images in this folder.")] = None,
+    test_root: Annotated[Path | None, typer.Option(help="Score on the paired images in this folder.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="KEY=VALUE replaces a parameter, as in train.steps=9; repeatable.")
+    ] = None,
+    results: Annotated[
+        Path | None, typer.Option(help="Where records and tables go.", show_default="results, results/PROFILE")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option(help="List the cells and what each would do.")] = False,
+) -> None:
+    """Trains and scores cells of the grid; what is up to date is left alone, what was stopped goes on.
+
+    Choose --all, or any of --task, --network, --method and --seed. Exit codes: 0 success, 1 some cells failed,
+    2 the request was not understood, 130 stopped by a signal (finished cells stay, the others resume).
+    """
+    if not (all_cells or task or network or method or seed):
+        raise typer.BadParameter("nothing is selected: choose --all or filter by --task, --network, --method or --seed")
+    grid, workspace = open_grid(profile, params, data_root, test_root, results, set_ or ())
+    filters = Filters(task or (), network or (), method or (), seed or ())
+    if dry_run:
+        _show(grid, workspace, filters)
+    else:
+        finish(run_grid(grid, workspace, filters))
+
+
+def finish(failures: Mapping[str, Exception]) -> None:
+    """Names the failed cells, if any, and exits accordingly."""
+    for path, error in failures.items():
+        log.error("failed: %s: %s", path, error)
+    if failures:
+        log.error("%d cells failed; what is finished is kept, run the same command to try them again", len(failures))
+        raise typer.Exit(FAILED)
+
+
+def run_grid(
+    grid: Params, workspace: Workspace, filters: Filters, is_teachers_only: bool = False
+) -> dict[str, Exception]:
+    """Runs the chosen cells and writes the tables; returns the failures by the cell's path."""
+    import torch
+
+    from bench import complexity, tables
+    from bench.cohort import run_cohort
+    from bench.plan import Planner
+    from bench.progress import StepProgress
+
+    torch.set_num_threads(grid.threads)
+    planner = Planner(grid, workspace)
+    plans = planner.plans(planner.cohorts(filters))
+    if is_teachers_only:
+        plans = [cohort for cohort in plans if cohort[0].cell.role != "student"]
+    failures: dict[str, Exception] = {}
+    to_run = sum(any(plan.status in ("run", "resume") for plan in cohort) for cohort in plans)
+    with StepProgress(to_run, console) as progress:
+        for cohort in plans:
+            failed = run_cohort([p for p in cohort if not _lost(p.cell, planner, failures)], planner, progress)
+            failures |= {cell.path: error for cell, error in failed.items()}
+    complexity.write_records(grid.network_sizes(), workspace.results)
+    files = tables.render(workspace.results)
+    tables.write(files)
+    for path, text in files.items():
+        if path.suffix == ".md":
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console.print(f"tables: {workspace.results / 'tables'}   records: {workspace.results / 'cells'}", highlight=False)
+    return failures
+
+
+def _lost(cell: Any, planner: Any, failures: dict[str, Exception]) -> bool:
+    """Marks a cell as failed whose teacher has failed."""
+    for teacher in planner.teachers(cell):
+        if teacher.path in failures:
+            failures[cell.path] = RuntimeError(f"its teacher {teacher.path} failed")
+    return cell.path in failures
+
+
+def _show(grid: Params, workspace: Workspace, filters: Filters) -> None:
+    """Prints what a run would do with each cell."""
+    from bench.plan import Planner
+
+    planner = Planner(grid, workspace)
+    table = Table("cell", "would", "detail", box=None)
+    for cohort in planner.plans(planner.cohorts(filters)):
+        for plan in cohort:
+            table.add_row(plan.cell.path, plan.status, plan.detail)
+    console.print(table, highlight=False)
+
+
+def main(application: typer.Typer = app) -> None:
+    """Runs a command line; turns bad input into a message and an exit code."""
+    handler: logging.Handler = RichHandler(console=console, show_path=False, show_level=False)
+    if not console.is_terminal:
+        handler = logging.StreamHandler(sys.stdout)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], format="%(message)s")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        application()
+    except (UnknownNameError, ValueError, FileNotFoundError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(USAGE)
+    except KeyboardInterrupt:
+        print("stopped; finished cells are kept, the others resume with the same command", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()
