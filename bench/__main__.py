@@ -96,8 +96,11 @@ def make(
 
 
 @data_app.command()
-def verify(root: Annotated[Path, typer.Option(help="The folder to check.")] = Path("data")) -> None:
-    """Checks that every embedded set is complete, paired and readable."""
+def verify(
+    root: Annotated[Path, typer.Option(help="The folder to check.")] = Path("data"),
+    sums: Annotated[Path | None, typer.Option(help="Write the files' sha256 sums here if all is well.")] = None,
+) -> None:
+    """Checks that every embedded set is complete, paired, readable and as pinned in data.sha256."""
     from bench.datasets.make import verify as verify_all
 
     problems = verify_all(root)

@@ -5,7 +5,7 @@ import resource
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -117,15 +117,17 @@ def _score(plan: Plan, member: Member, planner: Planner, run: RunInfo) -> None:
     """Scores a trained member on every test set and writes its records."""
     for test_set in planner.data(plan.cell.task).test_sets:
         scores, inputs = score_network(member.distiller.student, plan.cell, test_set, planner)
-        record = _record(plan, test_set, planner, run).model_copy(
-            update={
-                "status": "ok",
-                "metrics": scores.means(),
-                "input_metrics": inputs,
-                "num_images": len(scores.names),
-                "steps": member.step,
-                "terms": member.terms,
-            }
+        record = _record(
+            plan,
+            test_set,
+            planner,
+            run,
+            status="ok",
+            metrics=scores.means(),
+            input_metrics=inputs,
+            num_images=len(scores.names),
+            steps=member.step,
+            terms=member.terms,
         )
         path = planner.workspace.record(plan.cell, test_set)
         write_per_image(path.with_suffix(".csv"), scores.names, scores.values)
@@ -135,11 +137,12 @@ def _score(plan: Plan, member: Member, planner: Planner, run: RunInfo) -> None:
 
 def _write_skipped(plan: Plan, planner: Planner, run: RunInfo) -> None:
     for test_set in planner.data(plan.cell.task).test_sets:
-        write_record(planner.workspace.record(plan.cell, test_set), _record(plan, test_set, planner, run))
+        record = _record(plan, test_set, planner, run, status="skipped", reason=plan.detail)
+        write_record(planner.workspace.record(plan.cell, test_set), record)
 
 
-def _record(plan: Plan, test_set: str, planner: Planner, run: RunInfo) -> CellRecord:
-    """The record of a cell without scores."""
+def _record(plan: Plan, test_set: str, planner: Planner, run: RunInfo, **outcome: Any) -> CellRecord:
+    """The record of a cell on a test set: what was run, and its outcome."""
     cell, protocol = plan.cell, get_protocol(planner.data(plan.cell.task).protocol(test_set))
     config = planner.record_config(cell, test_set, plan.config)
     return CellRecord(
@@ -150,14 +153,13 @@ def _record(plan: Plan, test_set: str, planner: Planner, run: RunInfo) -> CellRe
         role=cell.role,
         seed=cell.seed,
         test_set=test_set,
-        status="skipped",
-        reason=plan.detail,
         protocol=protocol.name,
         signatures={key: metric.signature for key, metric in protocol.metrics.items()},
         reference=METHODS[cell.method].reference._asdict(),
         config=config,
         config_sha256=digest(config),
         run=run,
+        **outcome,
     )
 
 

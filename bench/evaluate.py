@@ -75,4 +75,4 @@ def restore(network: RestorationNetwork, image: Tensor) -> Tensor:
 
 def _to_tensor(image: np.ndarray) -> Tensor:
     """``(H, W, 3)`` array to ``(1, 3, H, W)`` tensor."""
-    return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).unsqueeze(0)
+    return torch.tensor(image).permute(2, 0, 1).unsqueeze(0)

@@ -99,7 +99,7 @@ def run(
     results: Annotated[
         Path | None, typer.Option(help="Where records and tables go.", show_default="results, results/PROFILE")
     ] = None,
-    dry_run: Annotated[bool, typer.Option(help="List the cells and what each would do.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the cells and what each would do.")] = False,
 ) -> None:
     """Trains and scores cells of the grid; what is up to date is left alone, what was stopped goes on.
 
@@ -110,6 +110,8 @@ def run(
         raise typer.BadParameter("nothing is selected: choose --all or filter by --task, --network, --method or --seed")
     grid, workspace = open_grid(profile, params, data_root, test_root, results, set_ or ())
     filters = Filters(task or (), network or (), method or (), seed or ())
+    if (data_root or test_root) and len(task or grid.tasks) != 1:
+        raise ValueError("a data set on disk belongs to one task: choose it with --task")
     if dry_run:
         _show(grid, workspace, filters)
     else:

@@ -97,8 +97,14 @@ def result_table(records: Sequence[CellRecord], costs: Sequence[NetworkRecord]) 
     values = frame(records)
     scores = {(s["row"], s["test_set"], s["metric"]): s for s in summarise(values).to_dict("records")}
     task_of = {record.test_set: record.task for record in records}
-    columns = sorted(task_of, key=lambda test_set: (_task_order(task_of[test_set]), test_set))
-    metrics = {t: list(dict.fromkeys(m for _, test_set, m in scores if test_set == t)) for t in columns}
+    metrics = {t: list(dict.fromkeys(m for _, test_set, m in scores if test_set == t)) for t in task_of}
+
+    def order(test_set: str) -> tuple[tuple[int, str], float, str]:
+        """By task, then the lightest degradation first."""
+        quality = next((scores[INPUT_ROW, test_set, metric]["mean"] for metric in metrics[test_set]), 0.0)
+        return _task_order(task_of[test_set]), -quality, test_set
+
+    columns = sorted(task_of, key=order)
     size_of = {TEACHER_ROWS.get(r.role, r.method): r.size for r in records}
     cost_of = {label: cost for label, size in size_of.items() for cost in costs if cost.size == size}
     labels = sorted({*size_of, INPUT_ROW}, key=_row_order)

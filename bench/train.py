@@ -77,7 +77,7 @@ class Member:
             values = ", ".join(f"{name}={value:.4g}" for name, value in self.terms.items())
             raise DivergedError(f"{self.name}: the loss is not finite at step {self.step} ({values})")
         self.optimizer.zero_grad(set_to_none=True)
-        torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+        torch.stack(list(terms.values())).sum().backward()
         self.optimizer.step()
         self.step += 1
 

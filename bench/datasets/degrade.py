@@ -115,7 +115,7 @@ def smooth_field(shape: tuple[int, ...], cell: int, rng: np.random.Generator) ->
     """
     rows, columns = (_lattice_weights(length, cell, rng.uniform()) for length in shape)
     knots = rng.random((rows.shape[1], columns.shape[1]), dtype=np.float32)
-    field: NDArray[np.float32] = np.einsum("yi,ij,xj->yx", rows, knots, columns)
+    field: NDArray[np.float32] = rows.dot(knots).dot(columns.T)
     return field
 
 

@@ -46,8 +46,6 @@ _MODES = {
     "P": "a palette image",
     "RGBA": "an alpha channel",
     "CMYK": "CMYK",
-    "I;16": "16-bit greyscale",
-    "I;16B": "16-bit greyscale",
     "I": "32-bit greyscale",
     "F": "floating-point greyscale",
 }

@@ -23,7 +23,7 @@ CORNERS: dict[str, tuple[tuple[int, int], ...]] = {
 PHOTOS = DataSet(
     title="Photographs",
     authors="NASA (astronaut); Stéfan van der Walt (chelsea); Rachel Michetti (coffee); SpaceX (rocket); "
-    "NASA, ESA and the Hubble XDF team (hubble_deep_field)",
+    "NASA, ESA, G. Illingworth et al. and the HUDF09 team (hubble_deep_field)",
     licence="public domain (astronaut, rocket, hubble_deep_field) and CC0 (chelsea, coffee)",
     url="https://scikit-image.org/docs/stable/api/skimage.data.html",
     reference="S. van der Walt et al., scikit-image: image processing in Python, PeerJ 2014",

@@ -81,7 +81,9 @@ def to_uint8(restored: Tensor) -> Tensor:
         ValueError: The output is not floating-point, or holds NaN, which has no 8-bit value.
     """
     if not restored.is_floating_point():
-        raise ValueError(f"expected a network's floating-point output in [0, 1], got {restored.dtype}; pass it as is")
+        raise ValueError(
+            f"expected a network's floating-point output in [0, 1], got {restored.dtype}; score 8-bit images as is"
+        )
     if restored.isnan().any():
         raise ValueError("expected a network's output in [0, 1], got NaN; the network has diverged, do not score it")
     return restored.float().clamp(0, 1).mul(255).round().to(torch.uint8)

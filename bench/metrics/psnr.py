@@ -7,8 +7,8 @@ from torch import Tensor
 def psnr(restored: Tensor, clean: Tensor) -> Tensor:
     """Peak signal-to-noise ratio of each image, with one mean squared error over all its pixels and channels.
 
-    The squared differences are summed as integers, so a score is the same on every device, with any number of threads
-    and in any batch.
+    The squared differences are integers and summed as such, so the error is exact, whatever the device, the number of
+    threads or the rest of the batch.
 
     Args:
         restored: ``(N, C, H, W)`` uint8.

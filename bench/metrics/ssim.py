@@ -102,7 +102,7 @@ def _blur_volume(volume: Tensor) -> Tensor:
 
 
 def _blur_along(image: Tensor, dim: int) -> Tensor:
-    """One pass of the window, as a sum of shifted views: on CPU several times faster than a float64 convolution."""
+    """One pass of the window, as a sum of shifted views: faster on CPU than float64 convolutions."""
     num_positions = image.shape[dim] - 2 * RADIUS
     blurred = image.narrow(dim, 0, num_positions) * WINDOW[0]
     for shift, weight in enumerate(WINDOW[1:], start=1):

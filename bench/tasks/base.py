@@ -4,8 +4,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.datasets.base import PairedFolder, PairSource, SyntheticPairs, has_pairs, split_folder
+from bench.datasets.base import PairSource
 from bench.datasets.degrade import Degradation
+from bench.datasets.pairs import PairedFolder, SyntheticPairs, has_pairs, split_folder
 from bench.registry import Registry
 
 

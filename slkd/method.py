@@ -1,0 +1,169 @@
+"""SLKD: simultaneous learning from degraded and clean images, with two teachers."""
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Literal
+
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Reference, Role
+from bench.networks.base import Features, RestorationNetwork
+from slkd import brisque, piqe
+from slkd.scale import ScaleConversion, probe_loss
+
+SMALLEST_BALANCED = 1e-6
+"""A term below this counts as this when it is balanced, so that a vanished term is not blown up."""
+
+
+class SLKDConfig(MethodConfig):
+    """Hyper-parameters of SLKD.
+
+    Attributes:
+        kl_weight: Weight of the image-level KL divergence; 0.5 is the paper's.
+        nc_weight: Weight of degradation removal learning, L_NC; 0.1 is the paper's.
+        et_weight: Weight of image reconstruction learning, L_ET; 0.1 is the paper's.
+        tau: Temperature of the KL divergence, in units of the image's range [0, 1].
+        balance: ``pixel``: weights are relative to the restoration term, to which every distillation term is scaled
+            first; ``none``: they are absolute.
+        teacher_b: Who processes the clean image: the ``reconstruction`` teacher, or the ``restorer``, which is the
+            removal teacher.
+    """
+
+    kl_weight: float = Field(0.5, ge=0)
+    nc_weight: float = Field(0.1, ge=0)
+    et_weight: float = Field(0.1, ge=0)
+    tau: float = Field(1.0, gt=0)
+    balance: Literal["pixel", "none"] = "pixel"
+    teacher_b: Literal["reconstruction", "restorer"] = "reconstruction"
+
+
+def image_kl(restored: Tensor, target: Tensor, tau: float) -> Tensor:
+    """KL divergence of two images' channels, each taken as a distribution over its pixels.
+
+    ``tau**2 * KL(softmax(target / tau) || softmax(restored / tau))``, the softmax over all pixels of a channel, mean
+    over channels and batch. For images much closer than ``tau`` it is half the variance of their difference.
+
+    Args:
+        restored: The student's images, ``(N, C, H, W)``.
+        target: The teacher's images, same shape.
+        tau: The temperature, positive.
+    """
+    student, teacher = (F.log_softmax(image.float().flatten(2) / tau, dim=-1) for image in (restored, target))
+    return tau**2 * F.kl_div(student, teacher, reduction="sum", log_target=True) / student[..., 0].numel()
+
+
+class Branch(nn.Module):
+    """Learning from one teacher's features: both sides become images, whose statistics are compared.
+
+    Args:
+        distance: The extractor's distance of two batches of images.
+        student_channels: Channels of the student's levels, finest first.
+        teacher_channels: Channels of the teacher's levels.
+    """
+
+    def __init__(
+        self,
+        distance: Callable[[Tensor, Tensor], Tensor],
+        student_channels: tuple[int, ...],
+        teacher_channels: tuple[int, ...],
+    ) -> None:
+        super().__init__()
+        self.distance = distance
+        self.student_scm = ScaleConversion(student_channels)
+        self.teacher_scm = ScaleConversion(teacher_channels)
+
+    def forward(
+        self, student: tuple[Tensor, ...], teacher: tuple[Tensor, ...], teacher_restored: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Returns the distance, summed over the levels, and the loss of the teacher's probes.
+
+        The distance must not train the teacher's side too, or both would agree on a constant image: that side is a
+        set of linear probes, fit to what the teacher restores from its features.
+        """
+        student_images, teacher_images = self.student_scm(student), self.teacher_scm(teacher)
+        distance = len(student) * self.distance(student_images, teacher_images.detach())
+        return distance, probe_loss(teacher_images, teacher_restored)
+
+
+@METHODS.register("slkd")
+class SLKD(Distiller):
+    """SLKD: the student's encoder learns to remove degradations, its decoder to reconstruct images.
+
+    With o, e, d the student's output, encoder and decoder features for the degraded image x, teacher A's output and
+    encoder features for x, and teacher B's decoder features for the clean image y, the loss is
+
+        restoration(o, y) + 0.5 KL(o_A || o) + 0.1 sum_l L_NC(e_l, e_A,l) + 0.1 sum_l L_ET(d_l, d_B,l)
+
+    L_NC compares natural scene statistics (`slkd.brisque`), L_ET texture and edges (`slkd.piqe`) of the images into
+    which scale conversion modules (`slkd.scale`) turn the features of every level. Terms: ``restoration``, ``kl``,
+    ``nc``, ``et``, and ``scm``, which trains nothing but the teachers' scale conversions. The weights are the paper's.
+    With ``balance="pixel"`` the values of ``kl``, ``nc`` and ``et`` are by construction their weight times
+    ``restoration``: they say nothing, their gradients do.
+    """
+
+    Config = SLKDConfig
+    config: SLKDConfig
+    teacher_roles: ClassVar[tuple[Role, ...]] = ("removal", "reconstruction")
+    reference = Reference(
+        title="Knowledge Distillation for Image Restoration: Simultaneous Learning from Degraded and Clean Images",
+        authors="Y. Zhang, D. Yan",
+        venue="ICASSP",
+        year=2025,
+        url="https://arxiv.org/abs/2501.09268",
+        deviations=(
+            "A reconstruction: no code was released. Documented are the roles of the teachers and what they see, the "
+            "BRISQUE and PIQE extractors, the scale conversion module and the three weights; the formulas of L_NC, "
+            "L_ET, the KL term and the scale conversion are ours. Weights are relative to the restoration term, "
+            "since absolute ones drown it. Teacher B is built without the global residual, since with it clean -> "
+            "clean is solved by the zero function. Teacher-side scale conversions are linear probes of the teacher's "
+            "own output, since trained by the distance both sides would collapse."
+        ),
+    )
+
+    def __init__(
+        self, student: RestorationNetwork, teachers: Mapping[Role, RestorationNetwork], config: SLKDConfig
+    ) -> None:
+        super().__init__(student, teachers, config)
+        teacher_a = teachers["removal"]
+        teacher_b = teacher_a if config.teacher_b == "restorer" else teachers["reconstruction"]
+        self.removal = Branch(brisque.distance, student.encoder_channels, teacher_a.encoder_channels)
+        self.reconstruction = Branch(piqe.distance, student.decoder_channels, teacher_b.decoder_channels)
+
+    def forward(self, lesson: Lesson) -> dict[str, Tensor]:
+        student = self.student.forward_features(lesson.degraded)
+        teacher_a = lesson.teacher("removal")
+        teacher_b = self._ask_teacher_b(lesson)
+        restoration = self.restoration_loss(student.restored, lesson.clean)
+        kl = image_kl(student.restored, teacher_a.restored, self.config.tau)
+        nc, probes_a = self.removal(student.encoder, teacher_a.encoder, teacher_a.restored)
+        et, probes_b = self.reconstruction(student.decoder, teacher_b.decoder, teacher_b.restored)
+        return {
+            "restoration": restoration,
+            "kl": self.config.kl_weight * self._balance(kl, restoration),
+            "nc": self.config.nc_weight * self._balance(nc, restoration),
+            "et": self.config.et_weight * self._balance(et, restoration),
+            "scm": probes_a + probes_b,
+        }
+
+    def _ask_teacher_b(self, lesson: Lesson) -> Features:
+        if self.config.teacher_b == "restorer":
+            return lesson.ask("removal", lesson.clean)
+        return lesson.teacher("reconstruction")
+
+    def _balance(self, term: Tensor, restoration: Tensor) -> Tensor:
+        """Scales a term to the value of the restoration term; the factor carries no gradient."""
+        if self.config.balance == "none":
+            return term
+        return term * (restoration / term.clamp_min(SMALLEST_BALANCED)).detach()
+
+    @classmethod
+    def unsupported(cls, student: RestorationNetwork, teachers: Mapping[Role, RestorationNetwork]) -> str | None:
+        if not student.decoder_channels:
+            return "the student has no decoder"
+        for role in cls.teacher_roles:
+            for part in ("encoder", "decoder"):
+                levels = [len(getattr(network, f"{part}_channels")) for network in (student, teachers[role])]
+                if levels[0] != levels[1]:
+                    return f"the student has {levels[0]} {part} levels, the {role} teacher {levels[1]}"
+        return None

@@ -1,0 +1,97 @@
+"""Every registered network keeps the promises of RestorationNetwork."""
+
+import pytest
+import torch
+
+from bench.networks.base import NETWORKS, build_network
+from bench.registry import UnknownNameError
+
+SIZES = [(name, size) for name in NETWORKS for size in NETWORKS[name].sizes]
+
+
+@pytest.fixture(params=SIZES, ids="-".join)
+def network(request):
+    built = build_network(*request.param, seed=3).eval()
+    for parameter in built.parameters():  # away from zero-initialised scales, so that every block acts
+        generator = torch.Generator().manual_seed(parameter.numel())
+        parameter.data += 0.02 * torch.randn(parameter.shape, generator=generator)
+    return built
+
+
+def test_name_is_the_file_name():
+    for name, family in NETWORKS.items():
+        assert family.__module__.rpartition(".")[2] == name
+
+
+def test_features_have_the_promised_shapes(network):
+    height, width = 4 * network.size_multiple, 6 * network.size_multiple
+    image = torch.rand(2, 3, height, width)
+    features = network.forward_features(image)
+    assert features.restored.shape == image.shape
+    for channels, maps in ((network.encoder_channels, features.encoder), (network.decoder_channels, features.decoder)):
+        assert [tuple(m.shape) for m in maps] == [
+            (2, c, height >> level, width >> level) for level, c in enumerate(channels)
+        ]
+
+
+def test_forward_is_bitwise_the_restored_features(network):
+    image = torch.rand(1, 3, 32, 32)
+    assert torch.equal(network(image), network.forward_features(image).restored)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 40), (33, 47), (64, 64)])
+def test_restore_takes_any_size(network, size):
+    image = torch.rand(1, 3, *size)
+    with torch.inference_mode():
+        restored = network.restore(image)
+    assert restored.shape == image.shape
+    assert restored.min() >= 0 and restored.max() <= 1
+
+
+def test_a_whole_image_and_its_batch_agree(network):
+    images = torch.rand(3, 3, 32, 32)
+    with torch.inference_mode():
+        together, alone = network(images), torch.cat([network(image[None]) for image in images])
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
+
+
+def test_layouts_agree(network):
+    image = torch.rand(2, 3, 32, 32)
+    with torch.inference_mode():
+        torch.testing.assert_close(
+            network(image.contiguous(memory_format=torch.channels_last)), network(image), rtol=1e-4, atol=1e-5
+        )
+
+
+@pytest.mark.parametrize(("name", "size"), SIZES)
+def test_initial_weights_depend_on_the_seed_alone(name, size):
+    torch.manual_seed(1)
+    before = torch.random.get_rng_state()
+    first, again, other = (build_network(name, size, seed) for seed in (5, 5, 6))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(first.parameters(), other.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_without_the_residual_the_input_is_not_added(name):
+    size = next(iter(NETWORKS[name].sizes))
+    with_residual, without = (build_network(name, size, residual=residual) for residual in (True, False))
+    image = torch.rand(1, 3, 32, 32)
+    torch.testing.assert_close(with_residual(image) - image, without(image), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_parameter_learns(name):
+    network = build_network(name, "micro")
+    for parameter in network.parameters():
+        parameter.data += 0.05 * torch.randn_like(parameter)
+    network(torch.rand(1, 3, 32, 32)).square().mean().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
+
+
+def test_unknown_names_suggest_near_ones():
+    with pytest.raises(UnknownNameError, match="'nafnet'"):
+        build_network("nafnt", "mini")
+    with pytest.raises(UnknownNameError, match="'micro'"):
+        build_network("nafnet", "mirco")

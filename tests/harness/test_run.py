@@ -1,0 +1,220 @@
+"""The whole path on a miniature set: cells to records to tables."""
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from bench import run, tables
+from bench.cell import Cell, Filters, Workspace
+from bench.plan import Planner
+from bench.record import read_cells
+
+
+def statuses(params, workspace):
+    planner = Planner(params, workspace)
+    return {p.cell.path: p.status for plans in planner.plans(planner.cohorts(Filters())) for p in plans}
+
+
+def essence(results):
+    return [record.model_dump(exclude={"run"}) for record in read_cells(results)]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder that the tests of this module share; `done` fills it once."""
+    root = tmp_path_factory.mktemp("finished")
+    return Workspace(root / "results", root / "runs", root / "data")
+
+
+@pytest.fixture
+def done(finished, make_params):
+    if not finished.results.exists():
+        assert run.run_grid(make_params(), finished, Filters()) == {}
+    return finished
+
+
+def test_every_cell_has_a_record_with_finite_scores(done, make_params):
+    records = list(read_cells(done.results))
+    assert {(r.role, r.method) for r in records} == {
+        *(("student", method) for method in make_params().methods),
+        ("removal", "scratch"),
+        ("reconstruction", "scratch"),
+    }
+    for record in records:
+        assert record.status == "ok" and record.test_set == "mini_set" and record.num_images == 2
+        assert all(map(math.isfinite, record.metrics.values())) and record.steps == 3
+        assert record.metrics.keys() == record.signatures.keys() == record.input_metrics.keys()
+        per_image = done.record(Cell("denoising", "nafnet", record.method, 0, record.role), "mini_set")
+        assert len(per_image.with_suffix(".csv").read_text().splitlines()) == 3
+
+
+def test_what_is_up_to_date_is_left_alone(done, make_params, capsys):
+    before = {path: path.stat().st_mtime_ns for path in done.results.rglob("*.json")}
+    assert set(statuses(make_params(), done).values()) == {"up to date"}
+    run.run_grid(make_params(), done, Filters())
+    assert {path: path.stat().st_mtime_ns for path in done.results.rglob("*.json")} == before
+
+
+def test_the_same_run_gives_the_same_bytes(done, make_params, workspace):
+    assert run.run_grid(make_params(), workspace, Filters()) == {}
+    assert essence(workspace.results) == essence(done.results)
+    first, second = (sorted(w.results.rglob("*.csv")) for w in (done, workspace))
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+
+
+def test_a_cell_alone_gives_the_record_of_its_cohort(done, make_params, workspace):
+    run.run_grid(make_params(), workspace, Filters(methods=("slkd",)))
+    alone = [r for r in essence(workspace.results) if r["method"] == "slkd"]
+    assert alone == [r for r in essence(done.results) if r["method"] == "slkd"]
+
+
+def test_tables_show_input_teachers_and_methods(done):
+    text = tables.render(done.results)[done.results / "tables" / "nafnet.md"]
+    labels = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("|")]
+    assert labels[2:5] == [tables.INPUT_ROW, *tables.TEACHER_ROWS.values()]
+    assert labels[5:] == ["scratch", "fitnet", "output_kd", "slkd"]
+    assert text.count("**") == 2 + 2 * 2 + 2  # the title, the best of both metrics, the legend
+    assert "fewer parameters" in text and "psnr:rgb|" in text
+
+
+def test_a_changed_parameter_makes_what_depends_on_it_stale(done, make_params):
+    longer = make_params(train={"steps": 4, "batch_size": 2, "crop_size": 32})
+    assert {p for p, s in statuses(longer, done).items() if s == "up to date"} == {
+        "denoising/nafnet/teachers/removal", "denoising/nafnet/teachers/reconstruction",
+    }  # fmt: skip
+    teacher = {"steps": 4, "batch_size": 2, "crop_size": 32}
+    better = make_params(teachers={"removal": teacher, "reconstruction": make_params().teachers.reconstruction})
+    stale = {p for p, s in statuses(better, done).items() if s == "run"}
+    assert "denoising/nafnet/seed0/scratch" not in stale
+    assert {"denoising/nafnet/teachers/removal", "denoising/nafnet/seed0/slkd"} <= stale
+    configured = make_params(method_configs={"output_kd": {"restoration_loss": "l1"}})
+    assert [p for p, s in statuses(configured, done).items() if s == "run"] == ["denoising/nafnet/seed0/output_kd"]
+
+
+def test_a_lost_record_is_scored_again_without_training(make_params, workspace):
+    filters = Filters(methods=("scratch",))
+    run.run_grid(make_params(), workspace, filters)
+    before = essence(workspace.results)
+    workspace.record(Cell("denoising", "nafnet", "scratch", 0), "mini_set").unlink()
+    planner = Planner(make_params(), workspace)
+    (plan,) = (p for plans in planner.plans(planner.cohorts(filters)) for p in plans)
+    assert plan.status == "resume" and "to score on mini_set" in plan.detail
+    run.run_grid(make_params(), workspace, filters)
+    assert essence(workspace.results) == before
+
+
+def test_teachers_whose_weights_are_gone_are_trained_again_when_needed(make_params, workspace):
+    run.run_grid(make_params(methods=["output_kd"]), workspace, Filters())
+    for path in workspace.runs.rglob("*.pt"):
+        path.unlink()
+    assert set(statuses(make_params(methods=["output_kd"]), workspace).values()) == {"up to date"}
+    found = statuses(make_params(methods=["output_kd"], seeds=[0, 1]), workspace)
+    assert [status for path, status in found.items() if "teachers" in path] == ["run"]
+
+
+def test_a_failed_teacher_fails_those_who_ask_it_and_no_other(make_params, workspace, monkeypatch):
+    import bench.cohort
+
+    fit = bench.cohort.fit
+
+    def failing(members, *arguments):
+        for member in members:
+            if "teachers/removal" in member.name:
+                member.distiller.forward = lambda lesson: 1 / 0
+        fit(members, *arguments)
+
+    monkeypatch.setattr(bench.cohort, "fit", failing)
+    failures = run.run_grid(make_params(methods=["scratch", "output_kd"]), workspace, Filters())
+    assert failures.keys() == {"denoising/nafnet/teachers/removal", "denoising/nafnet/seed0/output_kd"}
+    assert "its teacher" in str(failures["denoising/nafnet/seed0/output_kd"])
+    assert [r.method for r in read_cells(workspace.results)] == ["scratch"]
+
+
+def test_a_pair_a_method_cannot_train_is_recorded_with_its_reason(make_params, workspace, monkeypatch):
+    from bench.distiller import METHODS
+
+    monkeypatch.setattr(METHODS["fitnet"], "unsupported", classmethod(lambda cls, student, teachers: "no such levels"))
+    params = make_params(methods=["scratch", "fitnet"])
+    assert statuses(params, workspace)["denoising/nafnet/seed0/fitnet"] == "unsupported"
+    assert run.run_grid(params, workspace, Filters()) == {}
+    text = tables.render(workspace.results)[workspace.results / "tables" / "nafnet.md"]
+    assert "`fitnet` on denoising: -, no such levels" in text
+    assert set(statuses(params, workspace).values()) == {"up to date"}
+
+
+def command(*arguments, cwd=None):
+    return subprocess.run(
+        [sys.executable, "-m", *arguments], capture_output=True, text=True, cwd=cwd, timeout=120, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--task", "derainning"], "did you mean 'deraining'"),
+        (["--network", "nafnt"], "did you mean 'nafnet'"),
+        (["--method", "slk"], "did you mean 'slkd'"),
+        (["--all", "--profile", "quik"], "unknown profile 'quik': did you mean 'quick'"),
+        (["--all", "--set", "train.stepz=3", "--results", "elsewhere"], "did you mean 'train.steps'"),
+        (["--all", "--set", "train.steps=3"], "--results"),
+        (["--all", "--params", "none.yaml"], "none.yaml"),
+        (["--all", "--params", "params.yaml", "--profile", "quick"], "choose one"),
+        (["--all", "--data-root", "."], "one task"),
+        (["--profile", "quick"], "nothing is selected"),
+        (["--alll"], "No such option"),
+    ],
+)
+def test_bad_requests_exit_with_2_and_say_what_is_valid(arguments, message):
+    done = command("bench.run", *arguments)
+    assert done.returncode == run.USAGE
+    assert message in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def test_nothing_selected_prints_help():
+    done = command("bench.run")
+    assert "--all" in done.stdout + done.stderr and "Usage" in done.stdout + done.stderr
+
+
+def test_the_help_names_every_option():
+    text = command("bench.run", "--help").stdout
+    for option in ("--all", "--task", "--network", "--method", "--seed", "--profile", "--params", "--dry-run",
+                   "--data-root", "--test-root", "--results", "--set"):  # fmt: skip
+        assert option in text
+
+
+def test_a_broken_training_image_is_named_and_the_exit_code_is_1(real_set, tmp_path):
+    from shutil import copytree
+
+    copytree(real_set, tmp_path / "broken")
+    path = tmp_path / "broken" / "train" / "target" / "img-0.png"
+    path.write_bytes(path.read_bytes()[:200])
+    arguments = ["--task", "denoising", "--network", "nafnet", "--method", "scratch", "--profile", "smoke"]
+    done = command("bench.run", *arguments, "--data-root", str(tmp_path / "broken"), "--results", str(tmp_path / "r"))
+    assert done.returncode == run.FAILED
+    assert "img-0.png" in done.stderr + done.stdout
+    assert not list((tmp_path / "r").rglob("*.json"))
+
+
+def test_a_pair_of_two_sizes_is_refused_before_anything_runs(real_set, tmp_path):
+    from shutil import copytree
+
+    copytree(real_set, tmp_path / "broken")
+    Image.new("RGB", (9, 9)).save(tmp_path / "broken" / "train" / "target" / "img-0.png")
+    arguments = ["--task", "denoising", "--profile", "smoke", "--data-root", str(tmp_path / "broken")]
+    done = command("bench.run", *arguments, "--results", str(tmp_path / "r"))
+    assert done.returncode == run.USAGE
+    assert "img-0.png" in done.stderr and "9x9" in done.stderr
+
+
+def test_a_dry_run_lists_cells_and_writes_nothing(real_set, tmp_path):
+    arguments = ["--task", "denoising", "--profile", "smoke", "--data-root", str(real_set), "--dry-run"]
+    done = command("bench.run", *arguments, "--results", str(tmp_path / "r"))
+    assert done.returncode == 0, done.stderr
+    assert "denoising/restormer/seed0/slkd" in done.stdout and "2 steps" in done.stdout
+    assert not (tmp_path / "r").exists()
+    assert Path.cwd().name  # the command ran beside params.yaml

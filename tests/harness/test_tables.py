@@ -1,0 +1,92 @@
+import pandas as pd
+import pytest
+
+from bench import readme, tables
+from bench.record import CellRecord, NetworkRecord, write_record
+
+
+def record(method="scratch", psnr=30.0, seed=0, role="student", signature="psnr:y|v1", **changes):
+    values = {
+        "task": "deraining", "network": "nafnet", "size": "micro" if role == "student" else "mini", "method": method,
+        "role": role, "seed": seed, "test_set": "rain_light", "status": "ok", "protocol": "derain_y",
+        "signatures": {"psnr_db": signature}, "metrics": {"psnr_db": psnr}, "input_metrics": {"psnr_db": 27.0},
+        "num_images": 2, "steps": 3, "config": {}, "config_sha256": "0",
+        "run": {"seconds": 1.0, "peak_memory_mb": 1.0, "started_at": "2026-01-01T00:00:00+00:00", "provenance": {}},
+    }  # fmt: skip
+    return CellRecord.model_validate(values | changes)
+
+
+COSTS = [
+    NetworkRecord(network="nafnet", size=size, params_m=p, macs_g=m, macs_complete_g=m, input_size=256)
+    for size, p, m in (("mini", 1.0, 10.0), ("micro", 0.1, 1.5))
+]
+
+
+def rows(table):
+    return {row[0]: row[1:] for row in table.rows}
+
+
+def test_best_and_second_are_marked_among_students_only():
+    records = [record("scratch", 30.0), record("slkd", 29.0), record("fitnet", 31.0), record(psnr=40.0, role="removal")]
+    table = rows(tables.result_table(records, COSTS))
+    assert table["fitnet"][-1] == "**31.00**"
+    assert table["scratch"][-1] == "<u>30.00</u>"
+    assert table["slkd"][-1] == "29.00"  # a loss is printed as it is
+    assert table["removal teacher"][-1] == "40.00"
+    assert table["degraded input"][-1] == "27.00"
+
+
+def test_seeds_become_mean_and_deviation():
+    records = [record("scratch", value, seed) for seed, value in enumerate((30.0, 31.0, 32.0))] + [record("slkd", 40.0)]
+    assert rows(tables.result_table(records, COSTS))["scratch"][-1] == "<u>31.00 ± 1.00</u>"
+
+
+def test_reductions_come_from_the_cost_records():
+    table = tables.result_table([record(), record(role="removal")], COSTS)
+    assert any("90.0% fewer parameters and 85.0% fewer MACs" in note for note in table.notes)
+    assert rows(table)["scratch"][:2] == ("0.100", "1.500")
+
+
+def test_one_seed_is_said_to_rank_nothing():
+    assert any("rank nothing" in note for note in tables.result_table([record()], COSTS).notes)
+
+
+def test_signatures_are_not_mixed():
+    with pytest.raises(ValueError, match="computed in different ways"):
+        tables.result_table([record("scratch"), record("slkd", signature="psnr:rgb|v1")], COSTS)
+
+
+def test_latex_is_escaped_and_balanced():
+    text = tables.result_table([record("output_kd", 31.0), record("scratch")], COSTS).latex()
+    assert r"output\_kd" in text and r"\textbf{31.00}" in text and r"\underline{30.00}" in text
+    body = "\n".join(line for line in text.splitlines() if not line.startswith("%"))
+    assert body.count("{") == body.count("}") and "**" not in body and "<u>" not in body
+
+
+def test_files_are_a_function_of_records(tmp_path):
+    for item in (record("scratch", 30.0), record("slkd", 31.0)):
+        write_record(tmp_path / "cells" / item.method / "rain_light.json", item)
+    files = tables.render(tmp_path)
+    assert files == tables.render(tmp_path)
+    assert {path.suffix for path in files} == {".md", ".tex", ".csv"}
+    tables.write(files)
+    values = pd.read_csv(tmp_path / "tables" / "nafnet.csv")
+    assert set(values.row) == {"degraded input", "scratch", "slkd"}
+
+
+def test_generated_blocks_are_filled_from_records(tmp_path):
+    write_record(tmp_path / "results" / "quick" / "cells" / "a.json", record())
+    (tmp_path / "README.md").write_text(
+        "before\n<!-- begin: results results/quick -->\nstale\n<!-- end -->\nafter\n"
+    )
+    text = readme.render(tmp_path)[tmp_path / "README.md"]
+    assert text.startswith("before\n<!-- begin") and text.endswith("<!-- end -->\nafter\n")
+    assert "30.00" in text and "stale" not in text
+    (tmp_path / "README.md").write_text(text)
+    assert readme.render(tmp_path)[tmp_path / "README.md"] == text
+
+
+def test_an_unknown_block_is_named(tmp_path):
+    (tmp_path / "README.md").write_text("<!-- begin: nothing -->\n<!-- end -->\n")
+    with pytest.raises(ValueError, match="nothing"):
+        readme.render(tmp_path)
