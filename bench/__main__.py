@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from bench import run
+from bench import run, tables
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 data_app = typer.Typer(no_args_is_help=True, help="Makes or checks the embedded data.")
@@ -49,7 +49,7 @@ def report(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if anything would change.")] = False,
 ) -> None:
     """Rebuilds every table and the generated blocks of README and docs from the records."""
-    from bench import readme, tables
+    from bench import readme
 
     files = readme.render(Path())
     for results in readme.result_folders(Path()):
@@ -90,9 +90,10 @@ def make(
     root: Annotated[Path, typer.Option(help="The folder to write; existing images are replaced.")] = Path("data"),
 ) -> None:
     """Makes the embedded data anew, byte for byte (needs `pip install 'slkd-bench[data]'`)."""
-    from bench.datasets.make import make_all
+    from bench.datasets.make import checksums, make_all
 
     make_all(root)
+    root.with_name(f"{root.name}.sha256").write_text(checksums(root))
 
 
 @data_app.command()
@@ -101,6 +102,7 @@ def verify(
     sums: Annotated[Path | None, typer.Option(help="Write the files' sha256 sums here if all is well.")] = None,
 ) -> None:
     """Checks that every embedded set is complete, paired, readable and as pinned in data.sha256."""
+    from bench.datasets.make import checksums
     from bench.datasets.make import verify as verify_all
 
     problems = verify_all(root)
@@ -108,7 +110,9 @@ def verify(
         run.console.print(problem, highlight=False)
     if problems:
         raise typer.Exit(run.FAILED)
-    run.console.print(f"{root}: every embedded set is complete", highlight=False)
+    if sums:
+        tables.write({sums: checksums(root)})
+    run.console.print(f"{root}: every embedded set is complete and as pinned", highlight=False)
 
 
 if __name__ == "__main__":

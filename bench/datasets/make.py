@@ -1,6 +1,7 @@
 """Makes the embedded data, and checks it."""
 
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 from PIL import Image
@@ -47,13 +48,26 @@ def write_image(path: Path, pixels: Pixels) -> None:
     Image.fromarray(pixels).save(path, optimize=True)
 
 
+def checksums(root: Path) -> str:
+    """The sha256 of every file below ``root``, as ``sha256sum`` prints them beside it."""
+    files = {path.relative_to(root.parent).as_posix(): path for path in root.rglob("*") if path.is_file()}
+    return "".join(f"{sha256(path.read_bytes()).hexdigest()}  {name}\n" for name, path in sorted(files.items()))
+
+
 def verify(root: Path) -> list[str]:
-    """Checks that every embedded set is complete, of the right size, readable and paired.
+    """Checks that every embedded set is complete, of the right size, readable, paired and as pinned.
+
+    The pin is the file ``<root>.sha256`` beside the folder, where there is one.
 
     Returns:
         One line per problem; none if all is well.
     """
     problems = []
+    pin = root.with_name(f"{root.name}.sha256")
+    if pin.exists() and (differing := set(pin.read_text().splitlines()) ^ set(checksums(root).splitlines())):
+        names = sorted({line.partition("  ")[2] for line in differing})
+        shown = ", ".join(names[:5])
+        problems.append(f"{len(names)} files are not as pinned in {pin}: {shown}; run `dvc pull --force`")
     num_photos = sum(map(len, CORNERS.values()))
     for split, count in NUM_SCENES.items():
         problems += _problems(root / "scenes" / split / "clean", count, SIZE)

@@ -9,7 +9,7 @@ import bench.datasets
 from bench.datasets.base import DATASETS
 from bench.datasets.dead_leaves import palette, textures
 from bench.datasets.images import read_image
-from bench.datasets.make import degraded_pairs, make_all, verify, write_image
+from bench.datasets.make import checksums, degraded_pairs, make_all, verify, write_image
 from bench.datasets.pairs import PairedFolder
 from bench.datasets.photos import CORNERS, CROP_SIZE, photographs
 from bench.datasets.scenes import NUM_SCENES, scene
@@ -122,3 +122,14 @@ def test_palettes_and_textures_stay_in_range():
         assert colours.shape == (50, 3) and colours.min() >= 0 and colours.max() <= 1
     bank = textures(8, 32, generator(0))
     assert bank.shape == (8, 32, 32) and bank.min() >= -1e-6 and bank.max() <= 1 + 1e-6
+
+
+def test_verify_compares_with_the_pinned_checksums(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "image.png").write_bytes(b"original")
+    pinned = checksums(tmp_path / "data")
+    (tmp_path / "data.sha256").write_text(pinned)
+    assert pinned.endswith("  data/image.png\n")
+    assert not any("pinned" in problem for problem in verify(tmp_path / "data"))
+    (tmp_path / "data" / "image.png").write_bytes(b"altered")
+    assert any("data/image.png" in problem and "pinned" in problem for problem in verify(tmp_path / "data"))

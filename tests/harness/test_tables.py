@@ -76,9 +76,7 @@ def test_files_are_a_function_of_records(tmp_path):
 
 def test_generated_blocks_are_filled_from_records(tmp_path):
     write_record(tmp_path / "results" / "quick" / "cells" / "a.json", record())
-    (tmp_path / "README.md").write_text(
-        "before\n<!-- begin: results results/quick -->\nstale\n<!-- end -->\nafter\n"
-    )
+    (tmp_path / "README.md").write_text("before\n<!-- begin: results results/quick -->\nstale\n<!-- end -->\nafter\n")
     text = readme.render(tmp_path)[tmp_path / "README.md"]
     assert text.startswith("before\n<!-- begin") and text.endswith("<!-- end -->\nafter\n")
     assert "30.00" in text and "stale" not in text
