@@ -147,7 +147,12 @@ def run_grid(
     to_run = sum(any(plan.status in ("run", "resume") for plan in cohort) for cohort in plans)
     with StepProgress(to_run, console) as progress:
         for cohort in plans:
-            failed = run_cohort([p for p in cohort if not _lost(p.cell, planner, failures)], planner, progress)
+            cohort = [plan for plan in cohort if not _lost(plan.cell, planner, failures)]
+            try:
+                failed = run_cohort(cohort, planner, progress)
+            except Exception as error:  # noqa: BLE001 - such as a damaged training image: the other cohorts go on
+                log.error("%s", error)
+                failed = {plan.cell: error for plan in cohort}
             failures |= {cell.path: error for cell, error in failed.items()}
     complexity.write_records(grid.network_sizes(), workspace.results)
     files = tables.render(workspace.results)

@@ -113,7 +113,7 @@ def read_checkpoint(path: Path, config_sha256: str) -> dict[str, Any] | None:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         is_current = state["config_sha256"] == config_sha256
     except Exception as error:  # noqa: BLE001 - torch.load raises almost anything on a damaged file
-        log.warning("%s: damaged checkpoint, training starts again (%s)", path, str(error).splitlines()[0])
+        log.warning("%s: damaged checkpoint, training starts again (%s)", path, type(error).__name__)
         return None
     return state if is_current else None
 
