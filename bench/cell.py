@@ -68,15 +68,20 @@ class Workspace:
     data: Path = Path("data")
 
     @classmethod
-    def of(cls, profile: str, results: Path | None = None) -> "Workspace":
-        """The folders of a profile: ``results/`` for the default one, ``results/<profile>`` for any other.
+    def of(cls, profile: str, results: Path | None = None, scored_on: str = "") -> "Workspace":
+        """The folders of a profile.
 
-        With a results folder of its own, a run keeps its checkpoints apart as well.
+        Args:
+            profile: Results go to ``results/<profile>``, or to ``results`` itself for the default one; checkpoints to
+                ``runs/<profile>``.
+            results: Another results folder; its checkpoints are kept inside it.
+            scored_on: A real set that only scores: its records are kept apart, the checkpoints are the profile's.
         """
-        usual = Path("results") if profile == DEFAULT_PROFILE else Path("results") / profile
-        results = results or usual
-        runs = Path("runs") / profile if results == usual else Path("runs") / "_".join(results.parts[-3:]).strip("/")
-        return cls(results, runs)
+        if results is not None:
+            return cls(results, results / "runs")
+        usual = "" if profile == DEFAULT_PROFILE else profile
+        folder = f"{profile}_on_{scored_on}" if scored_on else usual
+        return cls(Path("results") / folder, Path("runs") / profile)
 
     def record(self, cell: Cell, test_set: str) -> Path:
         """The record of a cell on a test set."""

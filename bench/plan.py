@@ -41,6 +41,7 @@ class TaskData:
     """The training pairs and test sets of a task, opened once; their digests make records stale when they change."""
 
     def __init__(self, name: str, params: Params, workspace: Workspace) -> None:
+        self._name = name
         self.task: Task = TASKS[name]
         self._params = params
         self._workspace = workspace
@@ -60,7 +61,7 @@ class TaskData:
     def test_sets(self) -> Mapping[str, PairSource]:
         """The sets to score on by name: the task's test sets, or its validation images."""
         if self._params.evaluate_on == "validation":
-            return {"validation": self.task.validation_source(self._workspace.data)}
+            return {f"{self._name}_validation": self.task.validation_source(self._workspace.data)}
         return self.task.test_folders(self._params.test_root or self._params.data_root, self._workspace.data)
 
     @cached_property

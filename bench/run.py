@@ -58,6 +58,8 @@ def open_grid(
         ValueError: The parameters are invalid, or the options contradict one another.
         FileNotFoundError: There is no such params file.
     """
+    from bench.tasks.base import dataset_name  # not above: it imports torch, which --help can do without
+
     name, path = profile_params(profile, params_file)
     overrides: dict[str, Any] = {}
     for setting in settings:
@@ -65,16 +67,16 @@ def open_grid(
         if not equals:
             raise ValueError(f"--set {setting}: expected KEY=VALUE, such as train.steps=100")
         overrides[key] = yaml.safe_load(value)
-    if test_root is not None:
-        overrides["test_root"] = test_root
+    scored_on = ""
     if data_root is not None:
-        from bench.tasks.base import dataset_name
-
         overrides["data_root"] = data_root
         name = f"{name}_{dataset_name(data_root)}"
+    if test_root is not None:
+        overrides["test_root"] = test_root
+        scored_on = dataset_name(test_root)
     if settings and results is None:
         raise ValueError("--set changes the grid: name a results folder of its own with --results")
-    return load_params(path, overrides), Workspace.of(name, results)
+    return load_params(path, overrides), Workspace.of(name, results, scored_on)
 
 
 Names = Annotated[list[str] | None, typer.Option(help="Only this one; repeatable.", show_default=False)]

@@ -43,7 +43,7 @@ class Task:
         if not has_pairs(data_root / "train"):
             raise FileNotFoundError(
                 f"{data_root / 'train'}: no training pairs (folders degraded and clean, or input and target); "
-                "to score finished cells on this set's test pairs, use `python -m bench evaluate`"
+                "to score finished cells on it, use --test-root"
             )
         return PairedFolder(data_root / "train", dataset_name(data_root))
 
