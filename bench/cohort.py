@@ -155,7 +155,7 @@ def _record(plan: Plan, test_set: str, planner: Planner, run: RunInfo, **outcome
         test_set=test_set,
         protocol=protocol.name,
         signatures={key: metric.signature for key, metric in protocol.metrics.items()},
-        reference=METHODS[cell.method].reference._asdict(),
+        reference={key: getattr(METHODS[cell.method].reference, key) for key in ("title", "venue", "year", "url")},
         config=config,
         config_sha256=digest(config),
         run=run,

@@ -6,9 +6,10 @@ from functools import cached_property
 from typing import Any, Literal
 
 import torch
+from pydantic import ValidationError
 
 from bench.cell import Cell, Cohort, Filters, Workspace, expand, teacher_cell
-from bench.config import Params, digest
+from bench.config import Params, describe_errors, digest
 from bench.datasets.base import DATASETS, PairSource
 from bench.distiller import METHODS, MethodConfig, Role
 from bench.evaluate import score
@@ -101,6 +102,8 @@ class Planner:
         Raises:
             UnknownNameError: The grid or a filter has a name that is not registered or not in the grid.
         """
+        for method in self.params.method_configs:
+            METHODS[method]  # an unknown name must not pass for a method that keeps its defaults
         students = list(expand(self.params, filters))
         teachers = {teacher: None for cohort in students for cell in cohort.cells for teacher in self.teachers(cell)}
         return [*(Cohort((teacher,)) for teacher in teachers), *students]
@@ -112,11 +115,19 @@ class Planner:
                 yield teacher_cell(cell.task, cell.network, role, self.params)
 
     def method_config(self, cell: Cell) -> MethodConfig:
-        """The method's hyper-parameters: its defaults, the grid's restoration loss, and what the params file sets."""
+        """The method's hyper-parameters: its defaults, the grid's restoration loss, and what the params file sets.
+
+        Raises:
+            ValueError: The params file sets one that does not exist or is out of range; the message has its key path.
+        """
         values = {"restoration_loss": cell.training(self.params).restoration_loss}
         if cell.role == "student":
             values |= self.params.method_configs.get(cell.method, {})
-        return METHODS[cell.method].Config.model_validate(values)
+        config = METHODS[cell.method].Config
+        try:
+            return config.model_validate(values)
+        except ValidationError as error:
+            raise ValueError(describe_errors(error, f"method_configs.{cell.method}", config)) from error
 
     def build(self, cell: Cell) -> RestorationNetwork:
         """The network of a cell with its seeded initial weights."""
@@ -155,12 +166,13 @@ class Planner:
             status, detail = "up to date", reason or ""
         elif reason:
             status, detail = "unsupported", reason
-        elif state := read_checkpoint(self.workspace.checkpoint(cell), sha256):
-            steps = cell.training(self.params).steps
-            done = f"step {state['step']} of {steps}"
-            status, detail = "resume", f"trained, to score on {', '.join(stale)}" if state["step"] == steps else done
         else:
-            status, detail = "run", f"{cell.training(self.params).steps} steps, score on {', '.join(stale)}"
+            state = read_checkpoint(self.workspace.checkpoint(cell), sha256)
+            done, steps = state["step"] if state else 0, cell.training(self.params).steps
+            status = "resume" if done else "run"
+            detail = f"{f'step {done} of ' if done else ''}{steps} steps, score on {', '.join(stale)}"
+            if done == steps:
+                detail = f"trained, to score on {', '.join(stale)}"
         return Plan(cell, status, detail, config, sha256)
 
     def record_config(self, cell: Cell, test_set: str, config: dict[str, Any]) -> dict[str, Any]:

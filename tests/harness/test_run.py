@@ -146,6 +146,21 @@ def test_a_pair_a_method_cannot_train_is_recorded_with_its_reason(make_params, w
     assert set(statuses(params, workspace).values()) == {"up to date"}
 
 
+@pytest.mark.parametrize(
+    ("configs", "message"),
+    [
+        ({"slk": {}}, "unknown method 'slk': did you mean 'slkd'"),
+        ({"slkd": {"tua": 1}}, r"method_configs\.slkd: unknown parameter 'tua': did you mean 'tau'"),
+        ({"slkd": {"tau": -1}}, r"method_configs\.slkd: tau: .*greater than 0, got -1"),
+        ({"fitnet": {"restoration_loss": "l5"}}, r"method_configs\.fitnet: restoration_loss"),
+    ],
+)
+def test_a_bad_method_setting_names_its_key_path(make_params, workspace, configs, message):
+    planner = Planner(make_params(method_configs=configs), workspace)
+    with pytest.raises((KeyError, ValueError), match=message):
+        planner.plans(planner.cohorts(Filters()))
+
+
 def command(*arguments, cwd=None):
     return subprocess.run(
         [sys.executable, "-m", *arguments], capture_output=True, text=True, cwd=cwd, timeout=120, check=False
