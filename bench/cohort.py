@@ -46,11 +46,7 @@ def run_cohort(plans: Sequence[Plan], planner: Planner, progress: StepProgress) 
     if not plans:
         return {}
     first = plans[0].cell
-    needed = [teacher for plan in plans for teacher in planner.teachers(plan.cell)]
-    teachers: dict[Role, RestorationNetwork] = {
-        teacher.role: load_network(teacher, planner).requires_grad_(False)  # type: ignore[misc]
-        for teacher in dict.fromkeys(needed)
-    }
+    teachers = _teachers(plans, planner)
     members = [_member(plan, planner, teachers) for plan in plans]
     training = first.training(planner.params)
     source = planner.data(first.task).training
@@ -59,7 +55,8 @@ def run_cohort(plans: Sequence[Plan], planner: Planner, progress: StepProgress) 
         batch = draw_batch(source, first.seed, step, training.batch_size, training.crop_size)
         return Batch(batch.clean, batch.clean) if first.role == "reconstruction" else batch
 
-    progress.start(Cohort(tuple(plan.cell for plan in plans)).name, training.steps)
+    if not all(member.is_done for member in members):
+        progress.start(Cohort(tuple(plan.cell for plan in plans)).name, training.steps)
     fit(members, teachers, draw, planner.params.checkpoint_seconds, progress.step)
     failures: dict[Cell, Exception] = {}
     for plan, member in zip(plans, members, strict=True):
@@ -71,6 +68,14 @@ def run_cohort(plans: Sequence[Plan], planner: Planner, progress: StepProgress) 
             log.error("%s failed: %s", plan.cell.path, error)
             failures[plan.cell] = error
     return failures
+
+
+def _teachers(plans: Sequence[Plan], planner: Planner) -> dict[Role, RestorationNetwork]:
+    """The frozen teachers that a cohort asks; if all that is left is to score, their shapes are enough."""
+    asked = {teacher for plan in plans for teacher in planner.teachers(plan.cell)}
+    is_trained = any(plan.steps_left for plan in plans)
+    networks = {t.role: load_network(t, planner) if is_trained else planner.build(t) for t in asked}
+    return {role: network.requires_grad_(False) for role, network in networks.items()}  # type: ignore[misc]
 
 
 def load_network(cell: Cell, planner: Planner) -> RestorationNetwork:

@@ -29,6 +29,7 @@ class Plan:
     Attributes:
         config: Everything that decides the trained weights.
         config_sha256: Its digest, kept in the checkpoint.
+        steps_left: Optimiser steps that would be taken.
     """
 
     cell: Cell
@@ -36,6 +37,7 @@ class Plan:
     detail: str
     config: dict[str, Any]
     config_sha256: str
+    steps_left: int = 0
 
 
 class TaskData:
@@ -162,6 +164,7 @@ class Planner:
         stale = [name for name in self.data(cell.task).test_sets if not self._is_current(cell, name, config)]
         reason = self.unsupported(cell)
         status: Status
+        steps_left = 0
         if not stale:
             status, detail = "up to date", reason or ""
         elif reason:
@@ -169,11 +172,10 @@ class Planner:
         else:
             state = read_checkpoint(self.workspace.checkpoint(cell), sha256)
             done, steps = state["step"] if state else 0, cell.training(self.params).steps
-            status = "resume" if done else "run"
-            detail = f"{f'step {done} of ' if done else ''}{steps} steps, score on {', '.join(stale)}"
-            if done == steps:
-                detail = f"trained, to score on {', '.join(stale)}"
-        return Plan(cell, status, detail, config, sha256)
+            status, steps_left = "resume" if done else "run", steps - done
+            todo = f"{steps_left} of {steps} steps, then score on" if steps_left else "trained, to score on"
+            detail = f"{todo} {', '.join(stale)}"
+        return Plan(cell, status, detail, config, sha256, steps_left)
 
     def record_config(self, cell: Cell, test_set: str, config: dict[str, Any]) -> dict[str, Any]:
         """Everything that decides a record: the cell's configuration, the test set and its protocol."""
@@ -195,14 +197,16 @@ class Planner:
         A teacher whose records are up to date but whose weights are gone is trained again if a student needs it.
         """
         planned = [[self.plan(cell) for cell in cohort.cells] for cohort in cohorts]
-        training = [plan.cell for plans in planned for plan in plans if plan.status in ("run", "resume")]
+        training = [plan.cell for plans in planned for plan in plans if plan.steps_left]
         needed = {teacher for cell in training for teacher in self.teachers(cell)}
         return [[self._with_weights(plan, plan.cell in needed) for plan in plans] for plans in planned]
 
     def _with_weights(self, plan: Plan, is_needed: bool) -> Plan:
         if plan.status != "up to date" or not is_needed or self.trained(plan.cell):
             return plan
-        return replace(plan, status="run", detail="its records are up to date, but a student needs its weights")
+        steps = plan.cell.training(self.params).steps
+        detail = "its records are up to date, but a student needs its weights"
+        return replace(plan, status="run", detail=detail, steps_left=steps)
 
     def trained(self, cell: Cell) -> dict[str, Any] | None:
         """The finished checkpoint of a cell, or None where its training is not complete."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from bench.train import Member
 
@@ -16,24 +16,27 @@ log = logging.getLogger(__name__)
 class StepProgress:
     """Shows how far the cohorts of a run are.
 
+    The time left in the whole run is estimated from the steps done so far, as if all cohorts' steps cost the same.
+
     Args:
         num_cohorts: How many cohorts the run will train.
+        num_steps: How many steps they take together.
         console: Where the bar is drawn if it is a terminal.
         log_seconds: Time between two log lines where it is not.
     """
 
-    def __init__(self, num_cohorts: int, console: Console, log_seconds: float = 15.0) -> None:
+    def __init__(self, num_cohorts: int, num_steps: int, console: Console, log_seconds: float = 15.0) -> None:
         self._num_cohorts = num_cohorts
-        self._cohort = 0
+        self._num_steps = num_steps
+        self._cohort = self._done = 0
         self._log_seconds = log_seconds
         self._is_terminal = console.is_terminal
+        self._started = self._logged = time.monotonic()
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("ETA"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[losses]}"),
+            TextColumn("{task.fields[eta]}  {task.fields[losses]}"),
             console=console,
             disable=not self._is_terminal,
         )
@@ -48,27 +51,23 @@ class StepProgress:
         self._bar.__exit__(kind, error, trace)
 
     def start(self, name: str, steps: int) -> None:
-        """A cohort of this name begins to train."""
+        """A cohort of this name begins to train, up to this step."""
         self._cohort += 1
         self._name = f"[{self._cohort}/{self._num_cohorts}] {name}"
         self._steps = steps
-        self._first_step: int | None = None
-        self._started = self._logged = time.monotonic()
         for task in self._bar.task_ids:
             self._bar.remove_task(task)
-        self._task = self._bar.add_task(self._name, total=steps, losses="")
+        self._task = self._bar.add_task(self._name, total=steps, losses="", eta="")
         log.info("%s: %d steps", self._name, steps)
 
     def step(self, step: int, members: Sequence[Member]) -> None:
         """A step is done; called by the training loop."""
-        if self._first_step is None:
-            self._first_step = step
-        losses = "  ".join(f"{m.name.rpartition('/')[2]} {sum(m.terms.values()):.4f}" for m in members)
-        self._bar.update(self._task, completed=step + 1, losses=losses)
+        self._done += 1
         now = time.monotonic()
+        left = (now - self._started) / self._done * max(self._num_steps - self._done, 0)
+        eta = f"about {left / 60:.0f} min left in all" if left > 90 else f"about {left:.0f} s left in all"
+        losses = "  ".join(f"{m.name.rpartition('/')[2]} {sum(m.terms.values()):.4f}" for m in members)
+        self._bar.update(self._task, completed=step + 1, losses=losses, eta=eta)
         if not self._is_terminal and now - self._logged > self._log_seconds:
             self._logged = now
-            pace = (now - self._started) / (step + 1 - self._first_step)
-            left = pace * (self._steps - step - 1)
-            message = "%s: step %d/%d, %.3f s a step, ETA %.0f s; loss: %s"
-            log.info(message, self._name, step + 1, self._steps, pace, left, losses)
+            log.info("%s: step %d/%d, %s; loss: %s", self._name, step + 1, self._steps, eta, losses)

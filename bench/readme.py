@@ -36,14 +36,17 @@ def _results(results: Path) -> str:
 
 
 def _scores(results: Path) -> str:
-    """How every method scored in every results folder inside a folder."""
-    lines = ["| run | method | test set | metric | mean | degraded input |", "|---|---|---|---|---:|---:|"]
-    for folder in sorted(path.parent for path in results.rglob("cells")):
-        for record in read_cells(folder):
-            for metric, value in record.metrics.items() if record.role == "student" else ():
-                title = tables.METRIC_TITLES.get(metric, metric)
-                numbers = f"{value:.4f} | {record.input_metrics[metric]:.4f}"
-                lines.append(f"| {folder.name} | {record.method} | {record.test_set} | {title} | {numbers} |")
+    """A row for every results folder inside a folder, a column for every test set: runs that differ in a setting."""
+    runs = {path.parent.name: list(read_cells(path.parent)) for path in sorted(results.rglob("cells"))}
+    students = {run: {r.test_set: r for r in records if r.role == "student"} for run, records in runs.items()}
+    test_sets = list(dict.fromkeys(test_set for records in students.values() for test_set in records))
+    inputs = {test_set: r.input_metrics for records in students.values() for test_set, r in records.items()}
+    scores = {run: {test_set: r.metrics for test_set, r in records.items()} for run, records in students.items()}
+    lines = [f"| run | {' | '.join(test_sets)} | mean PSNR |", f"|---|{'---:|' * len(test_sets)}---:|"]
+    for run, by_set in {tables.INPUT_ROW: inputs, **scores}.items():
+        cells = [" / ".join(tables.number(v, m) for m, v in by_set.get(t, {}).items()) or "-" for t in test_sets]
+        psnr = [metrics["psnr_db"] for metrics in by_set.values()]
+        lines.append(f"| {run} | {' | '.join(cells)} | {tables.number(sum(psnr) / len(psnr), 'psnr_db')} |")
     return "\n".join(lines) + "\n"
 
 

@@ -146,8 +146,8 @@ def run_grid(
     if is_teachers_only:
         plans = [cohort for cohort in plans if cohort[0].cell.role != "student"]
     failures: dict[str, Exception] = {}
-    to_run = sum(any(plan.status in ("run", "resume") for plan in cohort) for cohort in plans)
-    with StepProgress(to_run, console) as progress:
+    steps = [max((plan.steps_left for plan in cohort), default=0) for cohort in plans]
+    with StepProgress(sum(map(bool, steps)), sum(steps), console) as progress:
         for cohort in plans:
             cohort = [plan for plan in cohort if not _lost(plan.cell, planner, failures)]
             try:

@@ -114,13 +114,13 @@ def result_table(records: Sequence[CellRecord], costs: Sequence[NetworkRecord]) 
         score = scores.get((label, test_set, metric))
         if score is None:
             return "-"
-        number = _number(score["mean"], metric)
+        shown = number(score["mean"], metric)
         if score["num_seeds"] > 1 and label in methods:
-            number += f" ± {_number(score['std'], metric)}"
+            shown += f" ± {number(score['std'], metric)}"
         rivals = sorted({s["mean"] for m in methods if (s := scores.get((m, test_set, metric)))}, reverse=True)
         if label not in methods or len(rivals) < 2 or score["mean"] not in rivals[:2]:
-            return number
-        return f"**{number}**" if score["mean"] == rivals[0] else f"<u>{number}</u>"
+            return shown
+        return f"**{shown}**" if score["mean"] == rivals[0] else f"<u>{shown}</u>"
 
     rows = [
         (
@@ -176,7 +176,8 @@ def _row_order(label: str) -> tuple[int, str]:
     return (first.index(label) if label in first else len(first) + label.startswith("slkd"), label)
 
 
-def _number(value: float, metric: str) -> str:
+def number(value: float, metric: str) -> str:
+    """A score as it is printed: two digits of a decibel, four of a measure in [0, 1]."""
     return f"{value:.2f}" if metric.endswith("_db") else f"{value:.4f}"
 
 

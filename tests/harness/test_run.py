@@ -102,7 +102,7 @@ def test_a_lost_record_is_scored_again_without_training(make_params, workspace):
     workspace.record(Cell("denoising", "nafnet", "scratch", 0), "mini_set").unlink()
     planner = Planner(make_params(), workspace)
     (plan,) = (p for plans in planner.plans(planner.cohorts(filters)) for p in plans)
-    assert plan.status == "resume" and "to score on mini_set" in plan.detail
+    assert plan.status == "resume" and "trained, to score on mini_set" in plan.detail
     run.run_grid(make_params(), workspace, filters)
     assert essence(workspace.results) == before
 
@@ -114,6 +114,17 @@ def test_teachers_whose_weights_are_gone_are_trained_again_when_needed(make_para
     assert set(statuses(make_params(methods=["output_kd"]), workspace).values()) == {"up to date"}
     found = statuses(make_params(methods=["output_kd"], seeds=[0, 1]), workspace)
     assert [status for path, status in found.items() if "teachers" in path] == ["run"]
+
+
+def test_scoring_needs_no_teacher(make_params, workspace):
+    params = make_params(methods=["slkd"])
+    run.run_grid(params, workspace, Filters())
+    workspace.record(Cell("denoising", "nafnet", "slkd", 0), "mini_set").unlink()
+    for path in (workspace.runs / "denoising" / "nafnet" / "teachers").rglob("*.pt"):
+        path.unlink()
+    assert sorted(statuses(params, workspace).values()) == ["resume", "up to date", "up to date"]
+    assert run.run_grid(params, workspace, Filters()) == {}
+    assert set(statuses(params, workspace).values()) == {"up to date"}
 
 
 def test_a_failed_teacher_fails_those_who_ask_it_and_no_other(make_params, workspace, monkeypatch):

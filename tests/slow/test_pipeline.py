@@ -35,7 +35,8 @@ def clone(tmp_path):
 def write_params(root, **changes):
     values = {
         "tasks": ["denoising"], "networks": ["nafnet"], "methods": ["scratch", "slkd"], "seeds": [0],
-        "teachers": {"removal": TINY, "reconstruction": TINY},
+        "teachers": {"removal": TINY, "reconstruction": TINY}, "sizes": {"teacher": "mini", "student": "micro"},
+        "method_configs": {}, "evaluate_on": "test", "threads": 2,
     }  # fmt: skip
     (root / "params.yaml").write_text(yaml.safe_dump(values | changes))
 
