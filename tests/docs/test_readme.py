@@ -34,7 +34,7 @@ def commands():
             yield pytest.param(line.strip(), id=f"{page.name}: {line.strip()}")
 
 
-@pytest.mark.parametrize("line", commands())
+@pytest.mark.parametrize("line", list(commands()))
 def test_every_command_and_option_exists(line):
     words = shlex.split(line)[2:]
     verbs = ["run"] if words[0] == "bench.run" else [w for w in words[1:3] if not w.startswith("-") and w.islower()]

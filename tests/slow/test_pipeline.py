@@ -18,7 +18,10 @@ TINY = {"steps": 2, "batch_size": 2, "crop_size": 32}
 
 
 def run(*command, cwd, check=True):
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=900)
+    # The stages of dvc.yaml call `python`, which must be the one that runs the tests.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "DVC_NO_ANALYTICS": "1"}
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=900, env=environment)
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
