@@ -14,9 +14,9 @@ log = logging.getLogger(__name__)
 
 
 class StepProgress:
-    """Shows how far the cohorts of a run are.
+    """Shows how far the cohorts of a run are, and when the run will end.
 
-    The time left in the whole run is estimated from the steps done so far, as if all cohorts' steps cost the same.
+    The time left in the whole run (ETA) is estimated from the steps done so far, as if all cohorts' steps cost the same.
 
     Args:
         num_cohorts: How many cohorts the run will train.
@@ -34,7 +34,7 @@ class StepProgress:
         self._started = self._logged = time.monotonic()
         self._bar = Progress(
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=10),
             MofNCompleteColumn(),
             TextColumn("{task.fields[eta]}  {task.fields[losses]}"),
             console=console,
@@ -65,7 +65,7 @@ class StepProgress:
         self._done += 1
         now = time.monotonic()
         left = (now - self._started) / self._done * max(self._num_steps - self._done, 0)
-        eta = f"about {left / 60:.0f} min left in all" if left > 90 else f"about {left:.0f} s left in all"
+        eta = f"ETA {left / 60:.0f} min" if left > 90 else f"ETA {left:.0f} s"
         losses = "  ".join(f"{m.name.rpartition('/')[2]} {sum(m.terms.values()):.4f}" for m in members)
         self._bar.update(self._task, completed=step + 1, losses=losses, eta=eta)
         if not self._is_terminal and now - self._logged > self._log_seconds:

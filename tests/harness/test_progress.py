@@ -22,7 +22,7 @@ def test_a_terminal_gets_a_bar_with_the_time_left_and_no_lines(caplog):
     screen = io.StringIO()
     steps(Console(file=screen, force_terminal=True, width=150), log_seconds=0)
     text = screen.getvalue()
-    assert "[2/2] second" in text and "3/3" in text and "left in all" in text and "slkd 0.5000" in text
+    assert "[2/2] second" in text and "3/3" in text and "ETA 0 s" in text and "slkd 0.5000" in text
     assert not [record for record in caplog.records if "step 1/3" in record.message]
 
 
@@ -30,7 +30,7 @@ def test_elsewhere_there_are_plain_lines(caplog):
     caplog.set_level(logging.INFO)
     screen = io.StringIO()
     steps(Console(file=screen, force_terminal=False), log_seconds=0)
-    assert screen.getvalue() == ""
+    assert screen.getvalue().strip() == ""
     lines = [record.getMessage() for record in caplog.records]
     assert lines[0] == "[1/2] first: 3 steps"
-    assert any("[2/2] second: step 3/3, about 0 s left in all; loss: slkd 0.5000" in line for line in lines)
+    assert any("[2/2] second: step 3/3, ETA 0 s; loss: slkd 0.5000" in line for line in lines)
