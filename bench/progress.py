@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 class StepProgress:
     """Shows how far the cohorts of a run are, and when the run will end.
 
-    The time left in the whole run (ETA) is estimated from the steps done so far, as if all cohorts' steps cost the same.
+    The time left in the whole run (ETA) is estimated from the steps so far, as if all cohorts' steps cost the same.
 
     Args:
         num_cohorts: How many cohorts the run will train.
@@ -36,7 +36,7 @@ class StepProgress:
             TextColumn("{task.description}"),
             BarColumn(bar_width=10),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[eta]}  {task.fields[losses]}"),
+            TextColumn("{task.fields[eta]}"),
             console=console,
             disable=not self._is_terminal,
         )
@@ -57,7 +57,7 @@ class StepProgress:
         self._steps = steps
         for task in self._bar.task_ids:
             self._bar.remove_task(task)
-        self._task = self._bar.add_task(self._name, total=steps, losses="", eta="")
+        self._task = self._bar.add_task(self._name, total=steps, eta="")
         log.info("%s: %d steps", self._name, steps)
 
     def step(self, step: int, members: Sequence[Member]) -> None:
@@ -66,8 +66,8 @@ class StepProgress:
         now = time.monotonic()
         left = (now - self._started) / self._done * max(self._num_steps - self._done, 0)
         eta = f"ETA {left / 60:.0f} min" if left > 90 else f"ETA {left:.0f} s"
-        losses = "  ".join(f"{m.name.rpartition('/')[2]} {sum(m.terms.values()):.4f}" for m in members)
-        self._bar.update(self._task, completed=step + 1, losses=losses, eta=eta)
+        self._bar.update(self._task, completed=step + 1, eta=eta)
         if not self._is_terminal and now - self._logged > self._log_seconds:
             self._logged = now
+            losses = "  ".join(f"{m.name.rpartition('/')[2]} {sum(m.terms.values()):.4f}" for m in members)
             log.info("%s: step %d/%d, %s; loss: %s", self._name, step + 1, self._steps, eta, losses)

@@ -193,7 +193,7 @@ def main(application: typer.Typer = app) -> None:
     )
     if not console.is_terminal:
         handler = logging.StreamHandler(sys.stdout)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", clock))
     logging.basicConfig(level=logging.INFO, handlers=[handler], format="%(message)s")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
