@@ -188,9 +188,8 @@ def _show(grid: Params, workspace: Workspace, filters: Filters) -> None:
 
 def main(application: typer.Typer = app) -> None:
     """Runs a command line; turns bad input into a message and an exit code."""
-    handler: logging.Handler = RichHandler(
-        console=console, show_path=False, show_level=False, log_time_format="%H:%M:%S"
-    )
+    clock = "%H:%M:%S"
+    handler: logging.Handler = RichHandler(console=console, show_path=False, show_level=False, log_time_format=clock)
     if not console.is_terminal:
         handler = logging.StreamHandler(sys.stdout)
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", clock))
