@@ -28,7 +28,7 @@ def teach(
     from bench.cell import Filters
 
     grid, workspace = run.open_grid(profile, params)
-    run.finish(run.run_grid(grid, workspace, Filters((task,), (network,)), is_teachers_only=True))
+    run.run_and_exit(grid, workspace, Filters((task,), (network,)), is_teachers_only=True)
 
 
 @app.command()

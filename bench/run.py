@@ -3,7 +3,7 @@
 import logging
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -117,11 +117,16 @@ def run(
     if dry_run:
         _show(grid, workspace, filters)
     else:
-        finish(run_grid(grid, workspace, filters))
+        run_and_exit(grid, workspace, filters)
 
 
-def finish(failures: Mapping[str, Exception]) -> None:
-    """Names the failed cells, if any, and exits accordingly."""
+def run_and_exit(grid: Params, workspace: Workspace, filters: Filters, is_teachers_only: bool = False) -> None:
+    """Runs the chosen cells, names those that failed, and exits with the code that says how it went."""
+    try:
+        failures = run_grid(grid, workspace, filters, is_teachers_only)
+    except KeyboardInterrupt:
+        log.warning("stopped: what is finished is kept, the rest goes on with the same command")
+        raise typer.Exit(INTERRUPTED) from None
     for path, error in failures.items():
         log.error("failed: %s: %s", path, error)
     if failures:
@@ -200,9 +205,6 @@ def main(application: typer.Typer = app) -> None:
     except (UnknownNameError, ValueError, FileNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(USAGE)
-    except KeyboardInterrupt:
-        print("stopped; finished cells are kept, the others resume with the same command", file=sys.stderr)
-        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

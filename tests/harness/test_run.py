@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 from PIL import Image
 
 from bench import run, tables
@@ -199,6 +200,17 @@ def test_bad_requests_exit_with_2_and_say_what_is_valid(arguments, message):
     assert done.returncode == run.USAGE
     assert message in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
+
+
+def test_an_interrupt_says_that_the_rest_goes_on(make_params, workspace, monkeypatch, caplog):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "run_grid", interrupted)
+    with pytest.raises(typer.Exit) as caught:
+        run.run_and_exit(make_params(), workspace, Filters())
+    assert caught.value.exit_code == run.INTERRUPTED
+    assert "goes on with the same command" in caplog.text
 
 
 def test_nothing_selected_prints_help():
