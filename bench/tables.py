@@ -68,12 +68,10 @@ def frame(records: Sequence[CellRecord]) -> pd.DataFrame:
     rows = []
     for record in records:
         about = record.model_dump(include={"task", "network", "size", "seed", "test_set", "steps", "num_images"})
-        label = TEACHER_ROWS.get(record.role, record.method)
-        for row, metrics in ((INPUT_ROW, record.input_metrics), (label, record.metrics)):
+        for row, metrics in ((INPUT_ROW, record.input_metrics), (_label(record), record.metrics)):
             for metric, value in metrics.items():
-                rows.append(
-                    about | {"row": row, "metric": metric, "value": value} | {"signature": record.signatures[metric]}
-                )
+                score = {"row": row, "metric": metric, "value": value, "signature": record.signatures[metric]}
+                rows.append(about | score)
     return pd.DataFrame(rows)
 
 
@@ -92,47 +90,74 @@ def summarise(values: pd.DataFrame) -> pd.DataFrame:
     return seeds.agg(mean="mean", std="std", num_seeds="count").reset_index()
 
 
-def result_table(records: Sequence[CellRecord], costs: Sequence[NetworkRecord]) -> Table:
-    """The table of one network family: methods by test sets, the degraded input and the teachers on top."""
-    values = frame(records)
-    scores = {(s["row"], s["test_set"], s["metric"]): s for s in summarise(values).to_dict("records")}
-    task_of = {record.test_set: record.task for record in records}
-    metrics = {t: list(dict.fromkeys(m for _, test_set, m in scores if test_set == t)) for t in task_of}
+class Scoreboard:
+    """The mean scores of a network family's records, and the order in which they are shown.
 
-    def order(test_set: str) -> tuple[tuple[int, str], float, str]:
-        """By task, then the lightest degradation first."""
-        quality = next((scores[INPUT_ROW, test_set, metric]["mean"] for metric in metrics[test_set]), 0.0)
-        return _task_order(task_of[test_set]), -quality, test_set
+    Attributes:
+        values: The tidy form of the records.
+        task_of: The task of every test set.
+        test_sets: The columns: by task, then the lightest degradation first.
+        metrics: The metrics of every test set.
+        labels: The rows.
+        methods: Those of them that are students, among which the best are marked.
+    """
 
-    columns = sorted(task_of, key=order)
-    size_of = {TEACHER_ROWS.get(r.role, r.method): r.size for r in records}
-    cost_of = {label: cost for label, size in size_of.items() for cost in costs if cost.size == size}
-    labels = sorted({*size_of, INPUT_ROW}, key=_row_order)
-    methods = [label for label in labels if label not in (INPUT_ROW, *TEACHER_ROWS.values())]
+    def __init__(self, records: Sequence[CellRecord]) -> None:
+        self.values = frame(records)
+        summary = summarise(self.values).to_dict("records")
+        self._scores = {(score["row"], score["test_set"], score["metric"]): score for score in summary}
+        self.task_of = {record.test_set: record.task for record in records}
+        self.metrics = {t: list(dict.fromkeys(m for _, name, m in self._scores if name == t)) for t in self.task_of}
+        self.test_sets = sorted(self.task_of, key=self._order)
+        self.labels = sorted({INPUT_ROW, *map(_label, records)}, key=_row_order)
+        self.methods = [label for label in self.labels if label not in (INPUT_ROW, *TEACHER_ROWS.values())]
 
-    def text(label: str, test_set: str, metric: str) -> str:
-        score = scores.get((label, test_set, metric))
+    def _order(self, test_set: str) -> tuple[tuple[int, str], float]:
+        quality = next((self._scores[INPUT_ROW, test_set, metric]["mean"] for metric in self.metrics[test_set]), 0.0)
+        return _task_order(self.task_of[test_set]), -quality
+
+    def title(self, test_set: str) -> str:
+        """The header of a column."""
+        metrics = " / ".join(METRIC_TITLES.get(metric, metric) for metric in self.metrics[test_set])
+        return f"{self.task_of[test_set]}: {test_set}, {metrics}"
+
+    def cell(self, label: str, test_set: str) -> str:
+        """All metrics of a row on a test set."""
+        return " / ".join(self._text(label, test_set, metric) for metric in self.metrics[test_set]) or "-"
+
+    def _text(self, label: str, test_set: str, metric: str) -> str:
+        score = self._scores.get((label, test_set, metric))
         if score is None:
             return "-"
-        shown = number(score["mean"], metric)
-        if score["num_seeds"] > 1 and label in methods:
-            shown += f" ± {number(score['std'], metric)}"
-        rivals = sorted({s["mean"] for m in methods if (s := scores.get((m, test_set, metric)))}, reverse=True)
-        if label not in methods or len(rivals) < 2 or score["mean"] not in rivals[:2]:
-            return shown
-        return f"**{shown}**" if score["mean"] == rivals[0] else f"<u>{shown}</u>"
+        text = number(score["mean"], metric)
+        if label not in self.methods:
+            return text
+        if score["num_seeds"] > 1:
+            text += f" ± {number(score['std'], metric)}"
+        means = {s["mean"] for method in self.methods if (s := self._scores.get((method, test_set, metric)))}
+        best, second, *_ = *sorted(means, reverse=True), None, None
+        if second is None:  # alone, or all alike
+            return text
+        return f"**{text}**" if score["mean"] == best else f"<u>{text}</u>" if score["mean"] == second else text
 
-    rows = [
-        (
-            label,
-            *((f"{cost.params_m:.3f}", f"{cost.macs_g:.3f}") if (cost := cost_of.get(label)) else ("", "")),
-            *(" / ".join(text(label, test_set, metric) for metric in metrics[test_set]) for test_set in columns),
-        )
-        for label in labels
-    ]
-    titles = (f"{task_of[t]}: {t}, {' / '.join(METRIC_TITLES.get(m, m) for m in metrics[t])}" for t in columns)
-    notes = [*_cost_notes(methods, cost_of), *_training_notes(records), *_signature_notes(values)]
-    return Table(records[0].network, ("method", "params (M)", "MACs (G)", *titles), tuple(rows), tuple(notes))
+
+def result_table(records: Sequence[CellRecord], costs: Sequence[NetworkRecord]) -> Table:
+    """The table of one network family: methods by test sets, the degraded input and the teachers on top."""
+    board = Scoreboard(records)
+    sizes = {_label(record): record.size for record in records}
+    cost_of = {label: cost for label, size in sizes.items() for cost in costs if cost.size == size}
+    rows = []
+    for label in board.labels:
+        cost = cost_of.get(label)
+        counts = (f"{cost.params_m:.3f}", f"{cost.macs_g:.3f}") if cost else ("", "")
+        rows.append((label, *counts, *(board.cell(label, test_set) for test_set in board.test_sets)))
+    header = ("method", "params (M)", "MACs (G)", *map(board.title, board.test_sets))
+    notes = (*_cost_notes(board.methods, cost_of), *_training_notes(records), *_signature_notes(board.values))
+    return Table(records[0].network, header, tuple(rows), notes)
+
+
+def _label(record: CellRecord) -> str:
+    return TEACHER_ROWS.get(record.role, record.method)
 
 
 def _cost_notes(methods: Sequence[str], cost_of: dict[str, NetworkRecord]) -> Iterator[str]:

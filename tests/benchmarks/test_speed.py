@@ -19,6 +19,8 @@ from bench.networks.base import NETWORKS, build_network
 from bench.progress import StepProgress
 from bench.tasks.base import TASKS
 from bench.train import Member, fit
+from slkd import brisque, piqe
+from slkd.scale import ScaleConversion
 
 BATCH_SIZE, CROP_SIZE = 8, 64
 
@@ -95,6 +97,22 @@ def test_data_path(benchmark, task):
     steps = iter(range(10**6))
     benchmark.pedantic(lambda: draw_batch(source, 0, next(steps), BATCH_SIZE, CROP_SIZE), rounds=50, warmup_rounds=20)
     benchmark.extra_info["images_per_s"] = BATCH_SIZE / benchmark.stats["median"]
+
+
+@pytest.mark.benchmark(group="extractors, forward and backward of 3 levels of 8 crops")
+@pytest.mark.parametrize("extractor", [brisque, piqe], ids=["brisque", "piqe"])
+def test_extractor(benchmark, extractor):
+    student, teacher = torch.rand(2, 3 * BATCH_SIZE, 3, CROP_SIZE, CROP_SIZE)
+    student.requires_grad_()
+    benchmark.pedantic(lambda: extractor.distance(student, teacher).backward(), rounds=9, warmup_rounds=2)
+
+
+@pytest.mark.benchmark(group="scale conversion, forward and backward of 4 levels of 8 crops")
+def test_scale_conversion(benchmark):
+    channels = build_network("nafnet", "mini").encoder_channels
+    scm = ScaleConversion(channels).to(memory_format=torch.channels_last)
+    features = tuple(torch.rand(BATCH_SIZE, n, CROP_SIZE >> i, CROP_SIZE >> i) for i, n in enumerate(channels))
+    benchmark.pedantic(lambda: scm(features).sum().backward(), rounds=9, warmup_rounds=2)
 
 
 @pytest.mark.benchmark(group="metrics, an image of 256x256")

@@ -1,0 +1,24 @@
+"""The option --benchmark: the benchmark suite and nothing else; without it, none of the suite."""
+
+import subprocess
+import sys
+
+import pytest
+
+PLAIN = "tests/harness/test_registry.py"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "is_run"),
+    [
+        (["--benchmark", PLAIN], False),
+        (["tests/benchmarks", "-k", "test_scale_conversion"], False),
+        (["--benchmark", "tests/benchmarks", "-k", "test_scale_conversion"], True),
+    ],
+)
+def test_benchmarks_run_alone_or_not_at_all(arguments, is_run):
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    text = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False).stdout
+    assert ("passed" in text) == is_run
+    assert ("skipped" in text) != is_run
+    assert "failed" not in text and "error" not in text
