@@ -16,9 +16,8 @@ class FitNetConfig(MethodConfig):
     """Hyper-parameters of FitNets.
 
     Attributes:
-        hint_weight: Weight of the hint term. The paper trains on hints alone first and so has none; with 1, in
-            the first 150 steps of a small NAFNet pair, the term is about a quarter of the RMSE restoration term and
-            its gradient a tenth to two thirds as large.
+        hint_weight: Weight of the hint term. The paper trains on hints alone first and so has none; 1 keeps the term
+            and its gradient somewhat below those of the restoration term for the reduced NAFNet pair.
     """
 
     hint_weight: float = Field(1.0, gt=0)

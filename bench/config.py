@@ -13,6 +13,9 @@ from bench.registry import UnknownNameError
 
 DEFAULT_PROFILE = "default"
 
+RestorationLoss = Literal["l1", "charbonnier", "mse", "rmse", "l1_fft"]
+"""The distances between a restored and a clean image that a grid may choose from: functions of `bench.losses`."""
+
 
 class Settings(BaseModel):
     """Base of all parameter blocks: immutable, and unknown keys are refused."""
@@ -37,7 +40,7 @@ class Training(Settings):
     crop_size: int = Field(default=64, ge=16, multiple_of=16)
     learning_rate: float = Field(default=1e-3, gt=0, le=1)
     final_learning_rate: float = Field(default=1e-6, ge=0, le=1)
-    restoration_loss: Literal["l1", "charbonnier", "mse", "rmse", "l1_fft"] = "rmse"
+    restoration_loss: RestorationLoss = "rmse"
 
 
 class Teachers(Settings):

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from bench.batch import Batch
+from bench.config import RestorationLoss
 from bench.losses import RESTORATION_LOSSES
 from bench.networks.base import Features, RestorationNetwork
 from bench.registry import Registry
@@ -37,7 +38,7 @@ class MethodConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    restoration_loss: Literal["l1", "charbonnier", "mse", "rmse", "l1_fft"] = "rmse"
+    restoration_loss: RestorationLoss = "rmse"
 
 
 class Lesson:

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from bench.config import RestorationLoss
+
 
 def l1(restored: Tensor, target: Tensor) -> Tensor:
     """Mean absolute difference."""
@@ -48,7 +50,7 @@ def l1_fft(restored: Tensor, target: Tensor) -> Tensor:
     return F.l1_loss(restored, target) + 0.1 * torch.view_as_real(difference).abs().mean()
 
 
-RESTORATION_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+RESTORATION_LOSSES: dict[RestorationLoss, Callable[[Tensor, Tensor], Tensor]] = {
     "l1": l1,
     "charbonnier": charbonnier,
     "mse": mse,
