@@ -64,8 +64,8 @@ def run_cohort(plans: Sequence[Plan], planner: Planner, progress: StepProgress) 
             if member.error:
                 raise member.error
             _score(plan, member, planner, _run_info(*started))
-        except Exception as error:  # noqa: BLE001 - a failed cell is reported, the others go on
-            log.error("%s failed: %s", plan.cell.path, error)
+        except Exception as error:  # a failed cell is reported, the others go on
+            log.error("%s failed: %s", plan.cell.path, error, exc_info=member.error is None)
             failures[plan.cell] = error
     return failures
 

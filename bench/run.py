@@ -3,9 +3,9 @@
 import logging
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import yaml
@@ -16,6 +16,9 @@ from rich.table import Table
 from bench.cell import Filters, Workspace
 from bench.config import DEFAULT_PROFILE, Params, load_params
 from bench.registry import UnknownNameError
+
+if TYPE_CHECKING:
+    from bench.plan import Plan, Planner
 
 console = Console()
 log = logging.getLogger(__name__)
@@ -154,13 +157,14 @@ def run_grid(
     steps = [max((plan.steps_left for plan in cohort), default=0) for cohort in plans]
     with StepProgress(sum(map(bool, steps)), sum(steps), console) as progress:
         for cohort in plans:
-            cohort = [plan for plan in cohort if not _lost(plan.cell, planner, failures)]
+            lost = {plan.cell: error for plan in cohort if (error := _lost_teacher(plan, planner, failures))}
+            members = [plan for plan in cohort if plan.cell not in lost]
             try:
-                failed = run_cohort(cohort, planner, progress)
-            except Exception as error:  # noqa: BLE001 - such as a damaged training image: the other cohorts go on
-                log.error("%s", error)
-                failed = {plan.cell: error for plan in cohort}
-            failures |= {cell.path: error for cell, error in failed.items()}
+                failed = run_cohort(members, planner, progress)
+            except Exception as error:  # such as a damaged training image: the other cohorts go on
+                log.error("%s", error, exc_info=not isinstance(error, ValueError | OSError))
+                failed = {plan.cell: error for plan in members}
+            failures |= {cell.path: error for cell, error in (lost | failed).items()}
     complexity.write_records(grid.network_sizes(), workspace.results)
     files = tables.render(workspace.results)
     tables.write(files)
@@ -171,12 +175,12 @@ def run_grid(
     return failures
 
 
-def _lost(cell: Any, planner: Any, failures: dict[str, Exception]) -> bool:
-    """Marks a cell as failed whose teacher has failed."""
-    for teacher in planner.teachers(cell):
+def _lost_teacher(plan: "Plan", planner: "Planner", failures: Mapping[str, Exception]) -> Exception | None:
+    """Why a cell cannot train: a teacher that it asks has failed."""
+    for teacher in planner.teachers(plan.cell) if plan.steps_left else ():
         if teacher.path in failures:
-            failures[cell.path] = RuntimeError(f"its teacher {teacher.path} failed")
-    return cell.path in failures
+            return RuntimeError(f"its teacher {teacher.path} failed")
+    return None
 
 
 def _show(grid: Params, workspace: Workspace, filters: Filters) -> None:
