@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Reference, Role
+from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Reference, Role, unequal_levels
 from bench.networks.base import RestorationNetwork
 
 
@@ -72,11 +72,7 @@ class FitNet(Distiller):
 
     @classmethod
     def unsupported(cls, student: RestorationNetwork, teachers: Mapping[Role, RestorationNetwork]) -> str | None:
-        for part in ("encoder", "decoder"):
-            ours, theirs = (len(getattr(network, f"{part}_channels")) for network in (student, teachers["removal"]))
-            if ours != theirs:
-                return f"the student has {ours} {part} levels, the removal teacher {theirs}"
-        return None
+        return unequal_levels(student, teachers, cls.teacher_roles)
 
 
 def hint_loss(regressors: Iterable[nn.Module], student: tuple[Tensor, ...], teacher: tuple[Tensor, ...]) -> Tensor:

@@ -80,8 +80,9 @@ def list_() -> None:
     for name, network in NETWORKS.items():
         table.add_row("network", name, f"{(network.__doc__ or '').splitlines()[0]} Sizes: {', '.join(network.sizes)}")
     for name, method in METHODS.items():
-        cited = f"{method.reference.authors}, {method.reference.venue} {method.reference.year}"
-        table.add_row("method", name, f"{method.reference.title} ({cited})")
+        reference = method.reference
+        cited = f" ({reference.authors}, {reference.venue} {reference.year})" if reference.venue else ""
+        table.add_row("method", name, reference.title + cited)
     run.console.print(table, highlight=False)
 
 
@@ -107,7 +108,7 @@ def verify(
 
     problems = verify_all(root)
     for problem in problems:
-        run.console.print(problem, highlight=False)
+        run.console.print(problem, markup=False, highlight=False, soft_wrap=True)
     if problems:
         raise typer.Exit(run.FAILED)
     if sums:

@@ -1,6 +1,6 @@
 """The one interface behind which every knowledge-distillation method stands."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import ClassVar, Literal, NamedTuple
 
 import torch
@@ -51,14 +51,12 @@ class Lesson:
         batch: The training crops of this step.
         teachers: The frozen teachers by role.
         step: The step that is being trained, from 0.
-        total_steps: The number of steps of the run.
     """
 
-    def __init__(self, batch: Batch, teachers: Mapping[Role, RestorationNetwork], step: int, total_steps: int) -> None:
+    def __init__(self, batch: Batch, teachers: Mapping[Role, RestorationNetwork], step: int) -> None:
         self.degraded = batch.degraded
         self.clean = batch.clean
         self.step = step
-        self.total_steps = total_steps
         self._teachers = teachers
         self._answers: dict[Role, Features] = {}
 
@@ -116,6 +114,18 @@ class Distiller(nn.Module):
     def unsupported(cls, student: RestorationNetwork, teachers: Mapping[Role, RestorationNetwork]) -> str | None:
         """Returns why the method cannot train this pair (shown as a footnote), or None where it can."""
         return None
+
+
+def unequal_levels(
+    student: RestorationNetwork, teachers: Mapping[Role, RestorationNetwork], roles: Iterable[Role]
+) -> str | None:
+    """Says where student and teachers differ in their numbers of levels, or None: for methods that pair levels."""
+    for role in roles:
+        for part in ("encoder", "decoder"):
+            ours, theirs = (len(getattr(network, f"{part}_channels")) for network in (student, teachers[role]))
+            if ours != theirs:
+                return f"the student has {ours} {part} levels, the {role} teacher {theirs}"
+    return None
 
 
 METHODS: Registry[type[Distiller]] = Registry("method", "slkd_bench.methods")

@@ -36,9 +36,16 @@ def _results(results: Path) -> str:
 
 
 def _scores(results: Path) -> str:
-    """A row for every results folder inside a folder, a column for every test set: runs that differ in a setting."""
+    """A row for every results folder inside a folder, a column for every test set: runs that differ in a setting.
+
+    Raises:
+        ValueError: A run holds several students for one test set, which one row cannot show.
+    """
     runs = {path.parent.name: list(read_cells(path.parent)) for path in sorted(results.rglob("cells"))}
     students = {run: {r.test_set: r for r in records if r.role == "student"} for run, records in runs.items()}
+    for run, records in runs.items():
+        if len(students[run]) < sum(r.role == "student" for r in records):
+            raise ValueError(f"{results / run}: several students for one test set; show it by a block `results`")
     test_sets = list(dict.fromkeys(test_set for records in students.values() for test_set in records))
     inputs = {test_set: r.input_metrics for records in students.values() for test_set, r in records.items()}
     scores = {run: {test_set: r.metrics for test_set, r in records.items()} for run, records in students.items()}

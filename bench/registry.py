@@ -71,9 +71,9 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def _loaded(self) -> dict[str, T]:
         if not self._is_loaded:
-            self._is_loaded = True
             for point in entry_points(group=self.group):
                 module = import_module(point.value)
                 for found in pkgutil.iter_modules(getattr(module, "__path__", [])):
                     import_module(f"{module.__name__}.{found.name}")
+            self._is_loaded = True
         return self._entries

@@ -11,7 +11,7 @@ import typer
 import yaml
 from rich.console import Console
 from rich.logging import RichHandler
-from rich.table import Table
+from rich.table import Column, Table
 
 from bench.cell import Filters, Workspace
 from bench.config import DEFAULT_PROFILE, Params, load_params
@@ -171,7 +171,8 @@ def run_grid(
     for path, text in files.items():
         if path.suffix == ".md":
             console.print(text, markup=False, highlight=False, soft_wrap=True)
-    console.print(f"tables: {workspace.results / 'tables'}   records: {workspace.results / 'cells'}", highlight=False)
+    where = f"tables: {workspace.results / 'tables'}   records: {workspace.results / 'cells'}"
+    console.print(where, markup=False, highlight=False, soft_wrap=True)
     return failures
 
 
@@ -188,7 +189,7 @@ def _show(grid: Params, workspace: Workspace, filters: Filters) -> None:
     from bench.plan import Planner
 
     planner = Planner(grid, workspace)
-    table = Table("cell", "would", "detail", box=None)
+    table = Table(Column("cell", no_wrap=True), Column("would", no_wrap=True), "detail", box=None)
     for cohort in planner.plans(planner.cohorts(filters)):
         for plan in cohort:
             table.add_row(plan.cell.path, plan.status, plan.detail)

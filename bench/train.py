@@ -149,7 +149,7 @@ def fit(
     saved_at = time.monotonic()
     with _between_steps() as interrupted:
         for step in range(min((member.step for member in waiting), default=0), total):
-            lesson = Lesson(draw(step), teachers, step, total)
+            lesson = Lesson(draw(step), teachers, step)
             for member in waiting:
                 if member.step == step:
                     _learn_alone(member, lesson)

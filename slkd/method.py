@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Reference, Role
+from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Reference, Role, unequal_levels
 from bench.networks.base import Features, RestorationNetwork
 from slkd import brisque, piqe
 from slkd.scale import ScaleConversion, probe_loss
@@ -161,9 +161,4 @@ class SLKD(Distiller):
     def unsupported(cls, student: RestorationNetwork, teachers: Mapping[Role, RestorationNetwork]) -> str | None:
         if not student.decoder_channels:
             return "the student has no decoder"
-        for role in cls.teacher_roles:
-            for part in ("encoder", "decoder"):
-                levels = [len(getattr(network, f"{part}_channels")) for network in (student, teachers[role])]
-                if levels[0] != levels[1]:
-                    return f"the student has {levels[0]} {part} levels, the {role} teacher {levels[1]}"
-        return None
+        return unequal_levels(student, teachers, cls.teacher_roles)

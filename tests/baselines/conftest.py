@@ -20,4 +20,4 @@ def lesson(teachers):
     generator = torch.Generator().manual_seed(0)
     clean = torch.rand(2, 3, 16, 16, generator=generator)
     degraded = clean + 0.1 * torch.randn(clean.shape, generator=generator)
-    return Lesson(Batch(degraded, clean), teachers, step=0, total_steps=10)
+    return Lesson(Batch(degraded, clean), teachers, step=0)

@@ -16,7 +16,6 @@ from bench.datasets.scenes import NUM_SCENES, scene
 from bench.seeding import generator
 
 DATA = Path(bench.datasets.__file__).parents[2] / "data"
-embedded = pytest.mark.skipif(not (DATA / "photos").is_dir(), reason="the embedded data is not here: `dvc pull`")
 DEGRADED = [name for name, dataset in DATASETS.items() if dataset.degradation is not None]
 
 
@@ -42,12 +41,10 @@ def test_photo_crops_do_not_overlap():
                 assert max(abs(top - other_top), abs(left - other_left)) >= CROP_SIZE
 
 
-@embedded
 def test_the_embedded_data_is_complete():
     assert verify(DATA) == []
 
 
-@embedded
 @pytest.mark.parametrize("name", DEGRADED)
 def test_a_frozen_pair_is_what_its_declaration_makes(name):
     stored = PairedFolder(DATA / name / "test")
@@ -58,7 +55,6 @@ def test_a_frozen_pair_is_what_its_declaration_makes(name):
         assert differs_little(pixels, frozen)
 
 
-@embedded
 @pytest.mark.parametrize("split", NUM_SCENES)
 def test_a_stored_scene_is_what_its_seed_makes(split):
     index = NUM_SCENES[split] - 1
@@ -66,7 +62,6 @@ def test_a_stored_scene_is_what_its_seed_makes(split):
     assert differs_little(scene(generator("scenes", split, index), 256), stored)
 
 
-@embedded
 def test_the_stored_photographs_are_crops_of_scikit_images():
     pytest.importorskip("skimage", reason="scikit-image holds the photographs")
     for name, pixels in photographs():

@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
 from bench import complexity
 from bench.networks.base import NETWORKS, Features, RestorationNetwork
+from bench.record import read_network
 
 
 class OneConvolution(RestorationNetwork):
@@ -58,3 +61,9 @@ def test_records_are_written_once_unless_asked_again(tmp_path):
     assert path.stat().st_mtime_ns == stamp
     assert complexity.write_records(sizes, tmp_path, again=True) == [first]
     assert path.stat().st_mtime_ns > stamp
+
+
+@pytest.mark.parametrize("path", sorted(Path("results").glob("quick/networks/*.json")), ids=lambda path: path.stem)
+def test_committed_costs_are_those_of_the_networks_as_they_are(path):
+    record = read_network(path)
+    assert complexity.measure(record.network, record.size, record.input_size) == record

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bench.config import Params, digest, load_params
+from bench.config import digest, load_params
 from bench.distiller import METHODS
 from bench.networks.base import NETWORKS
 from bench.tasks.base import TASKS
@@ -85,4 +85,3 @@ def test_a_small_learning_rate_may_be_written_as_yaml_reads_it(edit):
 
 def test_the_digest_ignores_the_order_of_keys():
     assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1}) != digest({"a": 1, "b": [3]})
-    assert Params.model_config["frozen"]

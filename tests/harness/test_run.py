@@ -3,7 +3,6 @@
 import math
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import typer
@@ -255,4 +254,3 @@ def test_a_dry_run_lists_cells_and_writes_nothing(real_set, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "denoising/restormer/seed0/slkd" in done.stdout and "2 steps" in done.stdout
     assert not (tmp_path / "r").exists()
-    assert Path.cwd().name  # the command ran beside params.yaml

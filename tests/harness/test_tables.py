@@ -88,3 +88,11 @@ def test_an_unknown_block_is_named(tmp_path):
     (tmp_path / "README.md").write_text("<!-- begin: nothing -->\n<!-- end -->\n")
     with pytest.raises(ValueError, match="nothing"):
         readme.render(tmp_path)
+
+
+def test_a_block_of_scores_does_not_hide_a_second_student(tmp_path):
+    (tmp_path / "README.md").write_text("<!-- begin: scores runs -->\n<!-- end -->\n")
+    for method in ("scratch", "slkd"):
+        write_record(tmp_path / "runs" / "first" / "cells" / f"{method}.json", record(method))
+    with pytest.raises(ValueError, match="several students"):
+        readme.render(tmp_path)

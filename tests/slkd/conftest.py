@@ -35,4 +35,4 @@ def batch():
 
 @pytest.fixture
 def lesson(teachers, batch):
-    return Lesson(batch, teachers, step=0, total_steps=10)
+    return Lesson(batch, teachers, step=0)

@@ -80,7 +80,7 @@ def test_training_lowers_the_loss_and_leaves_the_teachers_alone(make_slkd, lesso
 
 def test_nothing_to_learn_where_both_sides_are_the_same(make_network, batch):
     teacher = make_network(1, 6)
-    lesson = Lesson(Batch(batch.clean, batch.clean), {"removal": teacher}, step=0, total_steps=1)
+    lesson = Lesson(Batch(batch.clean, batch.clean), {"removal": teacher}, step=0)
     config = SLKDConfig(balance="none", teacher_b="restorer")
     slkd = SLKD(copy.deepcopy(teacher), {"removal": teacher}, config)
     for branch in (slkd.removal, slkd.reconstruction):
@@ -123,7 +123,7 @@ def test_teacher_b_sees_the_clean_image(make_slkd, teachers, batch, teacher_b, a
             questions.append((role, image is self.clean))
             return super().ask(role, image)
 
-    make_slkd(teacher_b=teacher_b)(Listening(batch, teachers, step=0, total_steps=1))
+    make_slkd(teacher_b=teacher_b)(Listening(batch, teachers, step=0))
     assert questions == [("removal", False), (asked, True)]
 
 
@@ -165,7 +165,7 @@ def test_one_block_under_autocast(make_slkd, teachers, batch):
     crops = Batch(*(image[..., :16, :16] for image in batch))
     slkd = make_slkd()
     with torch.autocast("cpu", torch.bfloat16):
-        terms = slkd(Lesson(crops, teachers, step=0, total_steps=1))
+        terms = slkd(Lesson(crops, teachers, step=0))
     torch.stack(list(terms.values())).sum().backward()
     assert all(terms[name].dtype == torch.float32 for name in DISTILLATION)
     assert all(parameter.grad.isfinite().all() for parameter in slkd.parameters())

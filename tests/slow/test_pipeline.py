@@ -62,6 +62,7 @@ def test_a_killed_run_leaves_whole_records_and_ends_in_the_same_bits(clone):
     write_params(clone, train=TINY | {"steps": 60}, checkpoint_seconds=0.01)
     command = [sys.executable, "-m", "bench.run", "--all"]
     run(*command, "--results", "quiet", cwd=clone)
+    returned = []
     for _ in range(3):
         process = subprocess.Popen(command, cwd=clone, stdout=subprocess.DEVNULL, start_new_session=True)
         before = newest(clone / "runs" / "default")
@@ -70,8 +71,9 @@ def test_a_killed_run_leaves_whole_records_and_ends_in_the_same_bits(clone):
         time.sleep(0.3)
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        returned.append(process.wait())
         list(read_cells(clone / "results"))  # every record that is there can be read
+    assert -signal.SIGKILL in returned, "no run was killed: it takes more steps to catch one"
     run(*command, cwd=clone)
     quiet, killed = (
         [record.model_dump(exclude={"run"}) for record in read_cells(clone / folder)] for folder in ("quiet", "results")
