@@ -1,1 +1,6 @@
-"""Restoration networks, one file per family."""
+"""Restoration networks, one file per family; importing the package also registers them with timm."""
+
+from bench.networks.base import NETWORKS, build_network
+from bench.networks.official import load_official
+
+__all__ = ["NETWORKS", "build_network", "load_official"]

@@ -1,24 +1,14 @@
 """Restormer: a U-net of transformer blocks whose attention runs over channels."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.networks.base import NETWORKS, Features, RestorationNetwork
-
-
-class ChannelNorm(nn.Module):
-    """Layer normalisation of each pixel over its channels, on ``(N, C, H, W)`` in channels-last memory."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.body = nn.LayerNorm(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        # A channels-last tensor is already (N, H, W, C) in memory, so both permutations are free.
-        return self.body(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+from bench.networks.base import NETWORKS, Features, RestorationNetwork, count_blocks
+from bench.networks.norm import BiasFreeNorm, ChannelNorm
 
 
 class TransposedAttention(nn.Module):
@@ -40,10 +30,13 @@ class TransposedAttention(nn.Module):
         query_norm = query.norm(dim=2).clamp_min(1e-12)
         key_norm = key.norm(dim=2).clamp_min(1e-12)
         scores = query.transpose(-2, -1) @ key / (query_norm.unsqueeze(-1) * key_norm.unsqueeze(-2))
-        attention = (scores * self.temperature).softmax(dim=-1)
-        mixed = value @ attention.transpose(-2, -1)
+        mixed = value @ self.attention(scores * self.temperature).transpose(-2, -1)
         mixed = mixed.transpose(1, 2).reshape(batch, height, width, channels).permute(0, 3, 1, 2)
         return self.project_out(mixed)
+
+    def attention(self, scores: Tensor) -> Tensor:
+        """How much of each value channel (last axis) goes to each query channel."""
+        return scores.softmax(dim=-1)
 
 
 class GatedFeedForward(nn.Module):
@@ -62,18 +55,24 @@ class GatedFeedForward(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """Pre-norm attention over channels, then the gated feed-forward network, both residual."""
+    """Pre-norm attention over channels, then a feed-forward network, both residual."""
 
-    def __init__(self, channels: int, num_heads: int, expansion: float) -> None:
+    def __init__(self, norm: type[ChannelNorm | BiasFreeNorm], attn: TransposedAttention, ffn: nn.Module) -> None:
         super().__init__()
-        self.norm1 = ChannelNorm(channels)
-        self.attn = TransposedAttention(channels, num_heads)
-        self.norm2 = ChannelNorm(channels)
-        self.ffn = GatedFeedForward(channels, expansion)
+        channels = attn.project_out.out_channels
+        self.norm1 = norm(channels, eps=1e-5)
+        self.attn = attn
+        self.norm2 = norm(channels, eps=1e-5)
+        self.ffn = ffn
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.attn(self.norm1(x))
         return x + self.ffn(self.norm2(x))
+
+
+_BASE: dict[str, Any] = {
+    "dim": 48, "num_blocks": (4, 6, 6, 8), "num_refinement_blocks": 4, "num_heads": (1, 2, 4, 8)
+}  # fmt: skip
 
 
 @NETWORKS.register("restormer")
@@ -88,6 +87,10 @@ class Restormer(RestorationNetwork):
         num_refinement_blocks: Blocks behind the finest decoder level.
         num_heads: Attention heads of the four levels.
         expansion: Hidden width of the feed-forward network, in channels.
+        has_bias_free_norm: Whether the norms neither centre nor shift, as in the networks for denoising.
+        in_channels: 3 for RGB, 1 for grey, 6 for the two views of a dual-pixel sensor.
+        is_dual_pixel: Whether the image is restored from two views: the embedding of the views, not one of them, is
+            added behind the decoder.
         residual: See `RestorationNetwork`.
 
     References:
@@ -96,9 +99,32 @@ class Restormer(RestorationNetwork):
     """
 
     sizes: ClassVar = {
+        "base": _BASE,
+        "base_bias_free": {**_BASE, "has_bias_free_norm": True},
+        "base_grey": {**_BASE, "has_bias_free_norm": True, "in_channels": 1},
+        "base_dual_pixel": {**_BASE, "in_channels": 6, "is_dual_pixel": True},
+        "sl": {"dim": 24, "num_blocks": (2, 3, 3, 4), "num_refinement_blocks": 2, "num_heads": (1, 2, 4, 8)},
         "mini": {"dim": 12, "num_blocks": (1, 1, 1, 2), "num_refinement_blocks": 1, "num_heads": (1, 2, 4, 8)},
         "micro": {"dim": 4, "num_blocks": (1, 1, 1, 1), "num_refinement_blocks": 0, "num_heads": (1, 1, 2, 4)},
     }
+    releases: ClassVar = {
+        "derain": "base",
+        "motion_deblur": "base",
+        "defocus_deblur": "base",
+        "defocus_deblur_dual_pixel": "base_dual_pixel",
+        "denoise_color": "base_bias_free",
+        "denoise_grey": "base_grey",
+        "denoise_real": "base_bias_free",
+    }
+    official_names: ClassVar = (
+        (r"^patch_embed", "patch_embed.proj"),
+        (r"\b(norm[12]|(?:downs|ups)\.\d)\.", r"\1.body."),
+        *((rf"^(en|de)coder_levels\.{level}", rf"\1coder_level{level + 1}") for level in (0, 1, 2)),
+        (r"^encoder_levels\.3", "latent"),
+        *((rf"^downs\.{level}", f"down{level + 1}_{level + 2}") for level in (0, 1, 2)),
+        *((rf"^ups\.{level}", f"up{level + 2}_{level + 1}") for level in (0, 1, 2)),
+        *((rf"^reductions\.{index}", f"reduce_chan_level{index + 2}") for index in (0, 1)),
+    )
 
     def __init__(
         self,
@@ -107,29 +133,46 @@ class Restormer(RestorationNetwork):
         num_refinement_blocks: int,
         num_heads: tuple[int, int, int, int],
         expansion: float = 2.66,
+        has_bias_free_norm: bool = False,
+        in_channels: int = 3,
+        is_dual_pixel: bool = False,
         residual: bool = True,
     ) -> None:
         super().__init__()
         self.residual = residual
+        self.in_channels = in_channels
         self.size_multiple = 8
         self.encoder_channels = (dim, 2 * dim, 4 * dim, 8 * dim)
         self.decoder_channels = (2 * dim, 2 * dim, 4 * dim)
+        norm = BiasFreeNorm if has_bias_free_norm else ChannelNorm
 
         def stage(channels: int, level: int, count: int) -> nn.Sequential:
-            return nn.Sequential(*(TransformerBlock(channels, num_heads[level], expansion) for _ in range(count)))
+            return nn.Sequential(*(self.block(channels, num_heads[level], expansion, norm) for _ in range(count)))
 
-        self.patch_embed = nn.Conv2d(3, dim, 3, padding=1, bias=False)
+        self.patch_embed = nn.Conv2d(in_channels, dim, 3, padding=1, bias=False)
         self.encoder_levels = nn.ModuleList(stage(dim * 2**i, i, num_blocks[i]) for i in range(4))
         self.downs = nn.ModuleList(_downsample(dim * 2**i) for i in range(3))
         self.ups = nn.ModuleList(_upsample(dim * 2 ** (i + 1)) for i in range(3))
         self.reductions = nn.ModuleList(nn.Conv2d(dim * 2 ** (i + 1), dim * 2**i, 1, bias=False) for i in (1, 2))
         self.decoder_levels = nn.ModuleList(stage(self.decoder_channels[i], i, num_blocks[i]) for i in range(3))
-        self.refinement = stage(2 * dim, 0, num_refinement_blocks)
-        self.output = nn.Conv2d(2 * dim, 3, 3, padding=1, bias=False)
+        self.refinement: nn.Module = stage(2 * dim, 0, num_refinement_blocks)
+        self.skip_conv = nn.Conv2d(dim, 2 * dim, 1, bias=False) if is_dual_pixel else None
+        self.output = nn.Conv2d(2 * dim, 1 if in_channels == 1 else 3, 3, padding=1, bias=False)
+
+    def block(
+        self, channels: int, num_heads: int, expansion: float, norm: type[ChannelNorm | BiasFreeNorm]
+    ) -> TransformerBlock:
+        """One transformer block of a level."""
+        return TransformerBlock(norm, TransposedAttention(channels, num_heads), GatedFeedForward(channels, expansion))
+
+    def embed(self, image: Tensor) -> Tensor:
+        """The first ``dim`` channels at full resolution."""
+        return self.patch_embed(image)
 
     def forward_features(self, image: Tensor) -> Features:
+        self.check_input(image)
         encoder: list[Tensor] = []
-        x = self.patch_embed(image)
+        x = embedded = self.embed(image)
         for level, stage in enumerate(self.encoder_levels):
             x = stage(x if level == 0 else self.downs[level - 1](x))
             encoder.append(x)
@@ -138,10 +181,39 @@ class Restormer(RestorationNetwork):
             x = torch.cat([self.ups[level](x), encoder[level]], dim=1)
             x = self.decoder_levels[level](x if level == 0 else self.reductions[level - 1](x))
             decoder.append(x)
-        restored = self.output(self.refinement(x))
-        if self.residual:
-            restored = restored + image
+        x = self.refinement(x)
+        if self.skip_conv is not None:
+            restored = self.output(x + self.skip_conv(embedded))
+        else:
+            restored = self.output(x) + image if self.residual else self.output(x)
         return Features(restored, tuple(encoder), tuple(reversed(decoder)))
+
+    @classmethod
+    def configuration(cls, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:
+        if "encoder_level1.0.ffn.dwconv.weight" not in shapes:
+            return None
+        return {
+            **skeleton(shapes),
+            "num_refinement_blocks": count_blocks(shapes, "refinement"),
+            "has_bias_free_norm": "encoder_level1.0.norm1.body.bias" not in shapes,
+            "is_dual_pixel": "skip_conv.weight" in shapes,
+        }
+
+
+def skeleton(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    """The arguments that Restormer and its descendants share, read off an official state dict."""
+    dim, in_channels = shapes["patch_embed.proj.weight"][:2]
+    levels = ("encoder_level1", "encoder_level2", "encoder_level3", "latent")
+    hidden = shapes["latent.0.ffn.project_in.weight"][0] // 2
+    usual = 2.66
+    return {
+        "dim": dim,
+        "num_blocks": tuple(count_blocks(shapes, level) for level in levels),
+        "num_heads": tuple(shapes[f"{level}.0.attn.temperature"][0] for level in levels),
+        # The hidden width is rounded down, so that many expansions have one shape.
+        "expansion": usual if int(8 * dim * usual) == hidden else (hidden + 0.5) / (8 * dim),
+        "in_channels": in_channels,
+    }
 
 
 def _downsample(channels: int) -> nn.Sequential:

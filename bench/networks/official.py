@@ -1,0 +1,155 @@
+"""Official checkpoints: what architecture they are of, and loading them strictly."""
+
+import inspect
+import pickle
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from bench.networks.base import NETWORKS, RestorationNetwork
+
+WRAPPERS = ("params", "state_dict", "params_ema", "model")
+"""The entries under which training codes keep the weights, in the order in which they are looked for."""
+
+
+class Architecture(NamedTuple):
+    """What a state dict is of.
+
+    Attributes:
+        network: The registered family.
+        size: The size preset, or ``custom`` where it is none of them.
+        arguments: Of the family's constructor.
+    """
+
+    network: str
+    size: str
+    arguments: dict[str, Any]
+
+    def build(self) -> RestorationNetwork:
+        """The network with its default initial weights."""
+        return NETWORKS[self.network](**self.arguments).to(memory_format=torch.channels_last)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Reads the state dict in a checkpoint file.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is damaged, holds no state dict, or would run code of its own when it is read.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file of weights")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"{path}: not a plain file of tensors ({reason}); a pickle that needs code of its own is not opened: "
+            "in an environment you trust, save its state dict with torch.save and give that file"
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError) as error:
+        raise ValueError(f"{path}: not a readable PyTorch checkpoint ({error}); copy or download it again") from error
+    try:
+        return unwrap(checkpoint)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def unwrap(checkpoint: Any) -> dict[str, Tensor]:
+    """The state dict in a checkpoint: bare or wrapped, without the prefix of data-parallel training.
+
+    Raises:
+        ValueError: There is none.
+    """
+    state = next((checkpoint[key] for key in WRAPPERS if _is_wrapped(checkpoint, key)), checkpoint)
+    if not isinstance(state, Mapping) or not state or not all(isinstance(value, Tensor) for value in state.values()):
+        found = f"keys {_first(checkpoint)}" if isinstance(checkpoint, Mapping) else type(checkpoint).__name__
+        raise ValueError(f"expected a state dict, bare or under {', '.join(map(repr, WRAPPERS))}; got {found}")
+    return {name.removeprefix("module."): tensor for name, tensor in state.items()}
+
+
+def recognise(state: Mapping[str, Tensor]) -> Architecture:
+    """Finds family and configuration of an official state dict from its names and shapes alone.
+
+    Settings that leave no trace in them, such as NAFNet's test-time pooling, come from the size preset of that shape.
+
+    Raises:
+        ValueError: No family knows it, or a tensor is missing that would say its configuration.
+    """
+    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    for name, family in NETWORKS.items():
+        try:
+            configuration = family.configuration(shapes)
+        except (KeyError, IndexError) as error:
+            raise ValueError(f"looks like a {name} state dict, but {error} is missing or misshapen") from error
+        if configuration is not None:
+            return _architecture(name, configuration)
+    raise ValueError(
+        f"expected an official state dict of {', '.join(NETWORKS)}; got one of another architecture, "
+        f"with {len(state)} tensors, the first being {_first(state)}"
+    )
+
+
+def _architecture(name: str, configuration: dict[str, Any]) -> Architecture:
+    parameters = inspect.signature(NETWORKS[name]).parameters.values()
+    defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+    for size, preset in NETWORKS[name].sizes.items():
+        if configuration.items() <= (defaults | preset).items():
+            return Architecture(name, size, preset)
+    return Architecture(name, "custom", configuration)
+
+
+def load_official(state: Mapping[str, Any]) -> RestorationNetwork:
+    """Builds the network that an official state dict is of, with its weights, in evaluation mode.
+
+    Args:
+        state: The state dict, bare or as the checkpoint that holds it.
+
+    Raises:
+        ValueError: It is of no known family, or names or shapes differ from that family's; the message has the first.
+    """
+    state = unwrap(state)
+    network = recognise(state).build()
+    load_strictly(network, state)
+    return network.eval()
+
+
+def load_strictly(network: RestorationNetwork, state: Mapping[str, Tensor]) -> None:
+    """Loads an official state dict into a network that must have exactly these tensors.
+
+    Raises:
+        ValueError: Names, shapes or fixed tables differ; the message has the first that do.
+    """
+    ours = network.state_dict()
+    official = {network.official_name(name): name for name in ours}
+    problems = [
+        *_listed("missing", official.keys() - state.keys()),
+        *_listed("not expected", state.keys() - official.keys()),
+    ]
+    for theirs, name in official.items():
+        if theirs in state and state[theirs].shape != ours[name].shape:
+            problems.append(f"{theirs} is {tuple(state[theirs].shape)}, expected {tuple(ours[name].shape)}")
+    for name, buffer in network.named_buffers():
+        theirs = network.official_name(name)
+        if not problems and not buffer.is_meta and not torch.equal(buffer, state[theirs]):
+            problems.append(f"{theirs} is not the table that this network computes with")
+    if problems:
+        shown = "; ".join(problems[:4]) + ("; ..." if len(problems) > 4 else "")
+        raise ValueError(f"not a state dict of this {type(network).__name__}: {shown}")
+    network.load_state_dict({name: state[theirs] for theirs, name in official.items()})
+
+
+def _is_wrapped(checkpoint: Any, key: str) -> bool:
+    return isinstance(checkpoint, Mapping) and isinstance(checkpoint.get(key), Mapping)
+
+
+def _listed(what: str, names: Iterable[str]) -> list[str]:
+    names = sorted(names)
+    return [f"{len(names)} tensors {what}, the first being {_first(names)}"] if names else []
+
+
+def _first(names: Iterable[str]) -> str:
+    return ", ".join(repr(name) for name, _ in zip(names, range(3), strict=False))
