@@ -91,6 +91,10 @@ class Workspace:
         """The checkpoint of a cell; after its last step, its trained weights."""
         return self.runs / cell.path / "checkpoint.pt"
 
+    def imported(self, cell: Cell) -> Path:
+        """The weights of a teacher that is not trained here, where there are any."""
+        return self.runs / cell.path / "imported.pt"
+
 
 def teacher_cell(task: str, network: str, role: Literal["removal", "reconstruction"], params: Params) -> Cell:
     """The cell that trains a teacher."""

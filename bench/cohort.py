@@ -16,7 +16,7 @@ from bench.datasets.base import draw_batch
 from bench.distiller import METHODS, Role
 from bench.evaluate import Scores, score
 from bench.metrics.protocol import get_protocol
-from bench.networks.base import RestorationNetwork
+from bench.networks.base import RestorationNetwork, weights_digest
 from bench.plan import Plan, Planner
 from bench.progress import StepProgress
 from bench.provenance import provenance
@@ -46,6 +46,11 @@ def run_cohort(plans: Sequence[Plan], planner: Planner, progress: StepProgress) 
     if not plans:
         return {}
     first = plans[0].cell
+    imported = planner.imported(first)
+    if imported:
+        run = _run_info(*started, weights_file=imported.file, weights_source=imported.source)
+        _score(plans[0], imported.network, planner, run)
+        return {}
     teachers = _teachers(plans, planner)
     members = [_member(plan, planner, teachers) for plan in plans]
     training = first.training(planner.params)
@@ -63,7 +68,12 @@ def run_cohort(plans: Sequence[Plan], planner: Planner, progress: StepProgress) 
         try:
             if member.error:
                 raise member.error
-            _score(plan, member, planner, _run_info(*started))
+            outcome = {
+                "steps": member.step,
+                "terms": member.terms,
+                "initial_sha256": weights_digest(planner.build(plan.cell)),
+            }
+            _score(plan, member.distiller.student, planner, _run_info(*started), **outcome)
         except Exception as error:  # a failed cell is reported, the others go on
             log.error("%s failed: %s", plan.cell.path, error, exc_info=member.error is None)
             failures[plan.cell] = error
@@ -84,6 +94,8 @@ def load_network(cell: Cell, planner: Planner) -> RestorationNetwork:
     Raises:
         FileNotFoundError: It has not been trained to its last step with this configuration.
     """
+    if planner.imported(cell):
+        return planner.build(cell)
     state = planner.trained(cell)
     if state is None:
         raise FileNotFoundError(
@@ -103,7 +115,8 @@ def score_network(
     data = planner.data(cell.task)
     protocol = get_protocol(data.protocol(test_set))
     sees: Literal["degraded", "clean"] = "clean" if cell.role == "reconstruction" else "degraded"
-    return score(network, data.test_sets[test_set], protocol, sees), data.input_scores(test_set)
+    pairs, tiling = data.test_sets[test_set], planner.params.tiling
+    return score(network, pairs, protocol, sees, tiling), data.input_scores(test_set)
 
 
 def _member(plan: Plan, planner: Planner, teachers: Mapping[Role, RestorationNetwork]) -> Member:
@@ -118,10 +131,10 @@ def _member(plan: Plan, planner: Planner, teachers: Mapping[Role, RestorationNet
     return Member(cell.path, distiller, training, planner.workspace.checkpoint(cell), plan.config_sha256)
 
 
-def _score(plan: Plan, member: Member, planner: Planner, run: RunInfo) -> None:
-    """Scores a trained member on every test set and writes its records."""
+def _score(plan: Plan, network: RestorationNetwork, planner: Planner, run: RunInfo, **training: Any) -> None:
+    """Scores a cell's network on every test set and writes its records."""
     for test_set in planner.data(plan.cell.task).test_sets:
-        scores, inputs = score_network(member.distiller.student, plan.cell, test_set, planner)
+        scores, inputs = score_network(network, plan.cell, test_set, planner)
         record = _record(
             plan,
             test_set,
@@ -131,8 +144,7 @@ def _score(plan: Plan, member: Member, planner: Planner, run: RunInfo) -> None:
             metrics=scores.means(),
             input_metrics=inputs,
             num_images=len(scores.names),
-            steps=member.step,
-            terms=member.terms,
+            **training,
         )
         path = planner.workspace.record(plan.cell, test_set)
         write_per_image(path.with_suffix(".csv"), scores.names, scores.values)
@@ -153,13 +165,13 @@ def _record(plan: Plan, test_set: str, planner: Planner, run: RunInfo, **outcome
     return CellRecord(
         task=cell.task,
         network=cell.network,
-        size=cell.size(planner.params),
+        size=planner.size(cell),
         method=cell.method,
         role=cell.role,
         seed=cell.seed,
         test_set=test_set,
         protocol=protocol.name,
-        signatures={key: metric.signature for key, metric in protocol.metrics.items()},
+        signatures=protocol.signatures(planner.params.tiling),
         reference={key: getattr(METHODS[cell.method].reference, key) for key in ("title", "venue", "year", "url")},
         config=config,
         config_sha256=digest(config),
@@ -168,11 +180,11 @@ def _record(plan: Plan, test_set: str, planner: Planner, run: RunInfo, **outcome
     )
 
 
-def _run_info(started: float, started_at: str) -> RunInfo:
-    """Timings of the cohort up to now."""
+def _run_info(started: float, started_at: str, **origin: str) -> RunInfo:
+    """Timings of the cohort up to now, and where the numbers come from."""
     return RunInfo(
         seconds=round(time.monotonic() - started, 1),
         peak_memory_mb=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         started_at=started_at,
-        provenance=provenance(),
+        provenance=provenance() | origin,
     )

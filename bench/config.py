@@ -64,6 +64,23 @@ class Sizes(Settings):
     student: str = "micro"
 
 
+class Tiling(Settings):
+    """Restoring large images in tiles, within little memory; scores depend on it, so signatures name it.
+
+    Attributes:
+        tile: Side of the square tiles, in pixels; a multiple of the network's size multiple.
+        overlap: Pixels that neighbours share; the seam runs through the middle. A multiple likewise.
+    """
+
+    tile: PositiveInt
+    overlap: NonNegativeInt = 128
+
+    @property
+    def signature(self) -> str:
+        """The field ``tile`` of a signature."""
+        return f"{self.tile},{self.overlap}"
+
+
 class Params(Settings):
     """A grid of cells and how to train them.
 
@@ -77,6 +94,7 @@ class Params(Settings):
         train: Training of the students.
         method_configs: Settings of single methods, by name; everything else is the method's default.
         evaluate_on: ``test``, or ``validation``: images held out from the training data, for choosing settings.
+        tiling: How test images are cut; None restores each as a whole.
         threads: CPU threads of PyTorch; results on CPU depend on it.
         data_root: A real set of one task, with ``train`` and ``test`` pairs, that takes the place of the embedded ones.
         test_root: A real set of one task that takes the place of the test sets only.
@@ -92,6 +110,7 @@ class Params(Settings):
     train: Training
     method_configs: dict[str, dict[str, Any]] = {}
     evaluate_on: Literal["test", "validation"] = "test"
+    tiling: Tiling | None = None
     threads: PositiveInt = 2
     data_root: Path | None = None
     test_root: Path | None = None

@@ -121,6 +121,8 @@ def unequal_levels(
 ) -> str | None:
     """Says where student and teachers differ in their numbers of levels, or None: for methods that pair levels."""
     for role in roles:
+        if not teachers[role].encoder_channels:
+            return f"it needs features, and the {role} teacher is known by its output only"
         for part in ("encoder", "decoder"):
             ours, theirs = (len(getattr(network, f"{part}_channels")) for network in (student, teachers[role]))
             if ours != theirs:

@@ -1,13 +1,15 @@
 """Restoring images with a trained network, and scoring a test set under its protocol."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from bench.config import Tiling
 from bench.datasets.base import PairSource
 from bench.metrics.protocol import Protocol, to_uint8
 from bench.networks.base import RestorationNetwork
@@ -43,6 +45,7 @@ def score(
     pairs: PairSource,
     protocol: Protocol,
     sees: Literal["degraded", "clean"] = "degraded",
+    tiling: Tiling | None = None,
 ) -> Scores:
     """Restores every image of a test set and scores it under the protocol.
 
@@ -51,6 +54,7 @@ def score(
         pairs: The test set.
         protocol: The test set's protocol.
         sees: What the network is given; a reconstruction teacher is scored on what it was trained to do.
+        tiling: How images are cut; None restores each as a whole.
     """
     names: list[str] = []
     values: dict[str, list[float]] = {}
@@ -58,19 +62,67 @@ def score(
         degraded, clean = map(_to_tensor, pairs.pair(index))
         restored = degraded
         if network is not None:
-            restored = restore(network, degraded if sees == "degraded" else clean)
+            restored = restore(network, degraded if sees == "degraded" else clean, tiling)
         names.append(pairs.name(index))
         for key, value in protocol.score(restored, clean).items():
             values.setdefault(key, []).append(value.item())
     return Scores(names, values)
 
 
-def restore(network: RestorationNetwork, image: Tensor) -> Tensor:
-    """Restores 8-bit images ``(N, 3, H, W)`` of any size to 8-bit images."""
+def restore(network: RestorationNetwork, image: Tensor, tiling: Tiling | None = None) -> Tensor:
+    """Restores 8-bit images ``(N, 3, H, W)`` of any size to 8-bit images.
+
+    Args:
+        network: The network.
+        image: uint8 images.
+        tiling: Cuts large images, so that memory depends on the tile and not on the image. A pixel further from the
+            nearest seam or tile edge than the network sees comes out as from the whole image; what a network takes from
+            all of an image, such as a mean, it takes from the tile.
+
+    Raises:
+        ValueError: Tile or overlap do not fit the network's size multiple.
+    """
     network.eval()
+    if tiling is None:
+        return _restore_whole(network, image)
+    rows, columns = (_spans(side, tiling, network.size_multiple) for side in image.shape[-2:])
+    restored = torch.empty_like(image)
+    for row, column in itertools.product(rows, columns):
+        tile = _restore_whole(network, image[..., row.tile, column.tile])
+        restored[..., row.kept, column.kept] = tile[..., row.kept_in_tile, column.kept_in_tile]
+    return restored
+
+
+def _restore_whole(network: RestorationNetwork, image: Tensor) -> Tensor:
     with torch.inference_mode():
         normalised = image.float().div(255).to(memory_format=torch.channels_last)
         return to_uint8(network.restore(normalised))
+
+
+class _Span(NamedTuple):
+    """Where a tile lies along one side of the image, and which part of it is kept."""
+
+    tile: slice
+    kept: slice
+
+    @property
+    def kept_in_tile(self) -> slice:
+        return slice(self.kept.start - self.tile.start, self.kept.stop - self.tile.start)
+
+
+def _spans(length: int, tiling: Tiling, multiple: int) -> list[_Span]:
+    """Cuts one side into tiles that start at multiples, as the network's own grid of pixels does."""
+    tile, overlap = tiling.tile, tiling.overlap
+    if tile % multiple or overlap % multiple or overlap >= tile:
+        raise ValueError(
+            f"tile {tile} with overlap {overlap}: this network needs multiples of {multiple}, the overlap smaller"
+        )
+    last = max(-(-(length - tile) // multiple) * multiple, 0)
+    starts = [*range(0, last, tile - overlap), last]
+    stops = [min(start + tile, length) for start in starts]
+    seams = [(start + stop) // 2 for start, stop in zip(starts[1:], stops, strict=False)]
+    edges = zip([0, *seams], [*seams, length], strict=True)
+    return [_Span(slice(a, b), slice(*kept)) for a, b, kept in zip(starts, stops, edges, strict=True)]
 
 
 def _to_tensor(image: np.ndarray) -> Tensor:

@@ -1,5 +1,6 @@
 """What a run would do: each cell's resolved configuration, and whether its records are up to date."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,6 +14,7 @@ from bench.config import Params, describe_errors, digest
 from bench.datasets.base import DATASETS, PairSource
 from bench.distiller import METHODS, MethodConfig, Role
 from bench.evaluate import score
+from bench.imported import ImportedTeacher
 from bench.metrics.protocol import get_protocol
 from bench.networks.base import RestorationNetwork, build_network
 from bench.record import read_cell
@@ -91,6 +93,7 @@ class Planner:
         self.params = params
         self.workspace = workspace
         self._data: dict[str, TaskData] = {}
+        self._imported: dict[Cell, ImportedTeacher | None] = {}
 
     def data(self, task: str) -> TaskData:
         """The data of a task."""
@@ -131,12 +134,31 @@ class Planner:
         except ValidationError as error:
             raise ValueError(describe_errors(error, f"method_configs.{cell.method}", config)) from error
 
+    def imported(self, cell: Cell) -> ImportedTeacher | None:
+        """The weights from a file that take the place of training a teacher, or None."""
+        if cell not in self._imported:
+            path = self.workspace.imported(cell)
+            self._imported[cell] = ImportedTeacher.read(path) if cell.role != "student" and path.exists() else None
+        return self._imported[cell]
+
+    def size(self, cell: Cell) -> str:
+        """The size preset of a cell's network."""
+        imported = self.imported(cell)
+        return imported.architecture.size if imported else cell.size(self.params)
+
     def build(self, cell: Cell) -> RestorationNetwork:
-        """The network of a cell with its seeded initial weights."""
+        """The network of a cell: with its seeded initial weights, or those that were imported."""
+        imported = self.imported(cell)
+        if imported:
+            return imported.network
         return build_network(cell.network, cell.size(self.params), cell.seed, residual=cell.role != "reconstruction")
 
     def resolve(self, cell: Cell) -> dict[str, Any]:
         """Everything that decides a cell's trained weights, teachers included by digest."""
+        imported = self.imported(cell)
+        if imported:
+            about = {"task": cell.task, "role": cell.role, "network": cell.network, "threads": self.params.threads}
+            return about | {"imported": imported.identity}
         return {
             "task": cell.task,
             "role": cell.role,
@@ -151,25 +173,44 @@ class Planner:
             "teachers": {teacher.role: digest(self.resolve(teacher)) for teacher in self.teachers(cell)},
         }
 
-    def unsupported(self, cell: Cell) -> str | None:
-        """Why a method cannot train this pair, or None; built without memory for weights."""
+    def pair(self, cell: Cell) -> tuple[RestorationNetwork, dict[Role, RestorationNetwork]]:
+        """The networks of a cell and of its teachers by role; without memory for weights unless imported."""
+        asked = list(self.teachers(cell))
         with torch.device("meta"):
-            descriptions: dict[Role, RestorationNetwork] = {t.role: self.build(t) for t in self.teachers(cell)}  # type: ignore[misc]
-            return METHODS[cell.method].unsupported(self.build(cell), descriptions)
+            built = {c: self.build(c) for c in (cell, *asked) if not self.imported(c)}
+        network = {c: built.get(c) or self.build(c) for c in (cell, *asked)}
+        return network[cell], {teacher.role: network[teacher] for teacher in asked}  # type: ignore[misc]
+
+    def check_crops(self, cell: Cell) -> None:
+        """Checks that the crops of a cell fit its network and its teachers.
+
+        Raises:
+            ValueError: They do not; the message has what their side must be a multiple of.
+        """
+        student, teachers = self.pair(cell)
+        side = cell.training(self.params).crop_size
+        multiple = math.lcm(*(network.size_multiple for network in (student, *teachers.values())))
+        if side % multiple:
+            part = "train" if cell.role == "student" else f"teachers.{cell.role}"
+            raise ValueError(f"{part}.crop_size: {cell.path} needs a multiple of {multiple}, got {side}")
 
     def plan(self, cell: Cell) -> Plan:
         """Judges a cell by its records and its checkpoint."""
         config = self.resolve(cell)
         sha256 = digest(config)
         stale = [name for name in self.data(cell.task).test_sets if not self._is_current(cell, name, config)]
-        reason = self.unsupported(cell)
+        reason = METHODS[cell.method].unsupported(*self.pair(cell))
+        imported = self.imported(cell)
         status: Status
         steps_left = 0
         if not stale:
             status, detail = "up to date", reason or ""
+        elif imported:
+            status, detail = "run", f"imported from {imported.file}, to score on {', '.join(stale)}"
         elif reason:
             status, detail = "unsupported", reason
         else:
+            self.check_crops(cell)
             state = read_checkpoint(self.workspace.checkpoint(cell), sha256)
             done, steps = state["step"] if state else 0, cell.training(self.params).steps
             status, steps_left = "resume" if done else "run", steps - done
@@ -184,7 +225,7 @@ class Planner:
             **config,
             "test_set": test_set,
             "test_data": self.data(cell.task).test_digests[test_set],
-            "signatures": {key: metric.signature for key, metric in protocol.metrics.items()},
+            "signatures": protocol.signatures(self.params.tiling),
         }
 
     def _is_current(self, cell: Cell, test_set: str, config: dict[str, Any]) -> bool:
@@ -202,7 +243,7 @@ class Planner:
         return [[self._with_weights(plan, plan.cell in needed) for plan in plans] for plans in planned]
 
     def _with_weights(self, plan: Plan, is_needed: bool) -> Plan:
-        if plan.status != "up to date" or not is_needed or self.trained(plan.cell):
+        if plan.status != "up to date" or not is_needed or self.imported(plan.cell) or self.trained(plan.cell):
             return plan
         steps = plan.cell.training(self.params).steps
         detail = "its records are up to date, but a student needs its weights"

@@ -3,7 +3,7 @@
 import logging
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -124,9 +124,14 @@ def run(
 
 
 def run_and_exit(grid: Params, workspace: Workspace, filters: Filters, is_teachers_only: bool = False) -> None:
-    """Runs the chosen cells, names those that failed, and exits with the code that says how it went."""
+    """Runs the chosen cells, and exits with the code that says how it went."""
+    exit_with(lambda: run_grid(grid, workspace, filters, is_teachers_only))
+
+
+def exit_with(work: Callable[[], dict[str, Exception]]) -> None:
+    """Does some work, names the cells that failed, and exits with the code that says how it went."""
     try:
-        failures = run_grid(grid, workspace, filters, is_teachers_only)
+        failures = work()
     except KeyboardInterrupt:
         log.warning("stopped: what is finished is kept, the rest goes on with the same command")
         raise typer.Exit(INTERRUPTED) from None
@@ -141,18 +146,25 @@ def run_grid(
     grid: Params, workspace: Workspace, filters: Filters, is_teachers_only: bool = False
 ) -> dict[str, Exception]:
     """Runs the chosen cells and writes the tables; returns the failures by the cell's path."""
-    import torch
-
-    from bench import complexity, tables
-    from bench.cohort import run_cohort
     from bench.plan import Planner
-    from bench.progress import StepProgress
 
-    torch.set_num_threads(grid.threads)
     planner = Planner(grid, workspace)
     plans = planner.plans(planner.cohorts(filters))
     if is_teachers_only:
         plans = [cohort for cohort in plans if cohort[0].cell.role != "student"]
+    return run_plans(plans, planner)
+
+
+def run_plans(plans: "Sequence[Sequence[Plan]]", planner: "Planner") -> dict[str, Exception]:
+    """Does what is planned, cohort by cohort, and writes the tables; returns the failures by the cell's path."""
+    import torch
+
+    from bench import complexity, tables
+    from bench.cohort import run_cohort
+    from bench.progress import StepProgress
+
+    workspace = planner.workspace
+    torch.set_num_threads(planner.params.threads)
     failures: dict[str, Exception] = {}
     steps = [max((plan.steps_left for plan in cohort), default=0) for cohort in plans]
     with StepProgress(sum(map(bool, steps)), sum(steps), console) as progress:
@@ -165,7 +177,7 @@ def run_grid(
                 log.error("%s", error, exc_info=not isinstance(error, ValueError | OSError))
                 failed = {plan.cell: error for plan in members}
             failures |= {cell.path: error for cell, error in (lost | failed).items()}
-    complexity.write_records(grid.network_sizes(), workspace.results)
+    complexity.write_records(planner.params.network_sizes(), workspace.results)
     files = tables.render(workspace.results)
     tables.write(files)
     for path, text in files.items():

@@ -7,8 +7,9 @@ Scores", WMT 2018. Numbers with different signatures are not comparable. The fie
 - the metric and what it sees: ``psnr:y``; ``range`` and ``y`` say how that colour is made; ``window`` and ``border``
   are SSIM's, with ``valid`` for the positions where the window fits;
 - ``uint8``: how the network's output becomes 8-bit (`to_uint8`); ``crop``: pixels cut from each side before scoring;
-- ``tile`` and ``pad``: the image is restored as a whole, reflect-padded up to the network's size multiple. The multiple
-  is the network's and not the protocol's, so it stays out: tables compare networks under one signature;
+- ``tile``: ``none`` where the image is restored as a whole, else the side of the tiles and their overlap;
+- ``pad``: ``published`` for the padding of the network family's released test code (`RestorationNetwork.pad`). Which
+  that is belongs to the network and not to the protocol: tables compare networks under one signature;
 - ``agg``: scored per image, then averaged over images;
 - the version of the implementation, which changes whenever a score would.
 """
@@ -20,6 +21,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from bench.config import Tiling
 from bench.metrics.psnr import check_pair, psnr
 from bench.metrics.ssim import ssim, ssim_volume
 from bench.registry import UnknownNameError
@@ -50,6 +52,11 @@ class Protocol:
     name: str
     description: str
     metrics: Mapping[str, Metric]
+
+    def signatures(self, tiling: Tiling | None = None) -> dict[str, str]:
+        """The signature of every metric, for images that were restored as a whole or in tiles."""
+        tile = f"|tile:{tiling.signature if tiling else 'none'}|"
+        return {key: metric.signature.replace("|tile:none|", tile) for key, metric in self.metrics.items()}
 
     def score(self, restored: Tensor, clean: Tensor) -> dict[str, Tensor]:
         """Scores each image of a batch.
@@ -116,7 +123,7 @@ def _ssim_y(restored: Tensor, clean: Tensor) -> Tensor:
 _Y = "y|range:bt601|y:uint8"
 _VALID = "window:gauss11x11,1.5|border:valid"
 _VOLUME = "window:gauss11x11x11,1.5|border:replicate"
-_IMAGE = "uint8:round|crop:0|tile:none|pad:reflect|agg:image|v1"
+_IMAGE = "uint8:round|crop:0|tile:none|pad:published|agg:image|v1"
 
 PSNR_RGB = Metric(f"psnr:rgb|{_IMAGE}", psnr)
 PSNR_Y = Metric(f"psnr:{_Y}|{_IMAGE}", _psnr_y)

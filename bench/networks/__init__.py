@@ -2,5 +2,8 @@
 
 from bench.networks.base import NETWORKS, build_network
 from bench.networks.official import load_official
+from bench.networks.timm_registry import register_all
 
 __all__ = ["NETWORKS", "build_network", "load_official"]
+
+register_all()

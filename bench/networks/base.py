@@ -1,5 +1,6 @@
 """What every restoration network promises to the harness and to the methods."""
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, NamedTuple
@@ -154,6 +155,15 @@ def count_blocks(shapes: Iterable[str], prefix: str) -> int:
     """How many blocks ``prefix.0``, ``prefix.1`` ... a state dict has."""
     found = (re.match(rf"{re.escape(prefix)}\.(\d+)\.", name) for name in shapes)
     return 1 + max((int(match[1]) for match in found if match), default=-1)
+
+
+def weights_digest(network: nn.Module) -> str:
+    """The sha256 over a network's state: names, shapes and values."""
+    total = hashlib.sha256()
+    for name, tensor in network.state_dict().items():
+        total.update(f"{name} {tuple(tensor.shape)}\n".encode())
+        total.update(tensor.detach().cpu().flatten().view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()
 
 
 NETWORKS: Registry[type[RestorationNetwork]] = Registry("network", "slkd_bench.networks")

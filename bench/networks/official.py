@@ -71,26 +71,45 @@ def unwrap(checkpoint: Any) -> dict[str, Tensor]:
     return {name.removeprefix("module."): tensor for name, tensor in state.items()}
 
 
-def recognise(state: Mapping[str, Tensor]) -> Architecture:
+def recognise(state: Mapping[str, Tensor], expected: str | None = None) -> Architecture:
     """Finds family and configuration of an official state dict from its names and shapes alone.
 
     Settings that leave no trace in them, such as NAFNet's test-time pooling, come from the size preset of that shape.
 
+    Args:
+        state: The state dict.
+        expected: The family that it must be of; None where any will do.
+
     Raises:
-        ValueError: No family knows it, or a tensor is missing that would say its configuration.
+        KeyError: No family of the expected name.
+        ValueError: It is of another family or of none, or a tensor is missing that would say its configuration.
     """
+    found = _families(state)
+    if expected is not None and expected not in found:
+        with torch.device("meta"):
+            network = NETWORKS[expected](**next(iter(NETWORKS[expected].sizes.values())))
+        others = "; ".join(f"these are of {name}: use --network {name}, or leave it out" for name in found)
+        raise ValueError(f"expected weights of {expected}: {'; '.join(differences(network, state)[:2])}. {others}")
+    if not found:
+        raise ValueError(
+            f"expected an official state dict of {', '.join(NETWORKS)}; got one of another architecture, "
+            f"with {len(state)} tensors, the first being {_first(state)}"
+        )
+    return _architecture(*next(iter(found.items())))
+
+
+def _families(state: Mapping[str, Tensor]) -> dict[str, dict[str, Any]]:
+    """The families whose names a state dict has (one, or none), and the configuration that its shapes say."""
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    found: dict[str, dict[str, Any]] = {}
     for name, family in NETWORKS.items():
         try:
             configuration = family.configuration(shapes)
         except (KeyError, IndexError) as error:
-            raise ValueError(f"looks like a {name} state dict, but {error} is missing or misshapen") from error
+            raise ValueError(f"looks like weights of {name}, but {error} is missing or misshapen") from error
         if configuration is not None:
-            return _architecture(name, configuration)
-    raise ValueError(
-        f"expected an official state dict of {', '.join(NETWORKS)}; got one of another architecture, "
-        f"with {len(state)} tensors, the first being {_first(state)}"
-    )
+            found[name] = configuration
+    return found
 
 
 def _architecture(name: str, configuration: dict[str, Any]) -> Architecture:
@@ -123,23 +142,32 @@ def load_strictly(network: RestorationNetwork, state: Mapping[str, Tensor]) -> N
     Raises:
         ValueError: Names, shapes or fixed tables differ; the message has the first that do.
     """
-    ours = network.state_dict()
-    official = {network.official_name(name): name for name in ours}
-    problems = [
-        *_listed("missing", official.keys() - state.keys()),
-        *_listed("not expected", state.keys() - official.keys()),
-    ]
-    for theirs, name in official.items():
-        if theirs in state and state[theirs].shape != ours[name].shape:
-            problems.append(f"{theirs} is {tuple(state[theirs].shape)}, expected {tuple(ours[name].shape)}")
-    for name, buffer in network.named_buffers():
-        theirs = network.official_name(name)
-        if not problems and not buffer.is_meta and not torch.equal(buffer, state[theirs]):
-            problems.append(f"{theirs} is not the table that this network computes with")
+    problems = differences(network, state)
     if problems:
         shown = "; ".join(problems[:4]) + ("; ..." if len(problems) > 4 else "")
-        raise ValueError(f"not a state dict of this {type(network).__name__}: {shown}")
-    network.load_state_dict({name: state[theirs] for theirs, name in official.items()})
+        raise ValueError(f"the weights do not fit this {type(network).__name__}: {shown}")
+    network.load_state_dict({name: state[network.official_name(name)] for name in network.state_dict()})
+
+
+def differences(network: RestorationNetwork, state: Mapping[str, Tensor]) -> list[str]:
+    """How an official state dict differs from that of a network: names, then shapes, then fixed tables."""
+    expected = {network.official_name(name): tensor for name, tensor in network.state_dict().items()}
+    names = [
+        *_listed("missing", expected.keys() - state.keys()),
+        *_listed("not expected", state.keys() - expected.keys()),
+    ]
+    common = expected.keys() & state.keys()
+    shapes = [
+        f"{name} is {tuple(state[name].shape)}, expected {tuple(expected[name].shape)}"
+        for name in expected
+        if name in common and state[name].shape != expected[name].shape
+    ]
+    tables = [
+        f"{name} is not the table that this network computes with"
+        for name in (network.official_name(name) for name, buffer in network.named_buffers() if not buffer.is_meta)
+        if not shapes and name in common and not torch.equal(expected[name], state[name])
+    ]
+    return names + shapes + tables
 
 
 def _is_wrapped(checkpoint: Any, key: str) -> bool:

@@ -7,9 +7,11 @@ from bench.networks.base import NETWORKS, build_network
 from bench.registry import UnknownNameError
 
 SIZES = [(name, size) for name in NETWORKS for size in NETWORKS[name].sizes]
+REDUCED = [(name, size) for name in NETWORKS for size in ("mini", "micro")]
+"""The sizes that are run here; the full ones are built without memory for weights."""
 
 
-@pytest.fixture(params=SIZES, ids="-".join)
+@pytest.fixture(params=REDUCED, ids="-".join)
 def network(request):
     built = build_network(*request.param, seed=3).eval()
     for parameter in built.parameters():  # away from zero-initialised scales, so that every block acts
@@ -24,7 +26,7 @@ def test_name_is_the_file_name():
 
 
 def test_features_have_the_promised_shapes(network):
-    height, width = 4 * network.size_multiple, 6 * network.size_multiple
+    height, width = network.size_multiple, 3 * network.size_multiple
     image = torch.rand(2, 3, height, width)
     features = network.forward_features(image)
     assert features.restored.shape == image.shape
@@ -35,7 +37,7 @@ def test_features_have_the_promised_shapes(network):
 
 
 def test_forward_is_bitwise_the_restored_features(network):
-    image = torch.rand(1, 3, 32, 32)
+    image = torch.rand(1, 3, 64, 64)
     assert torch.equal(network(image), network.forward_features(image).restored)
 
 
@@ -49,21 +51,21 @@ def test_restore_takes_any_size(network, size):
 
 
 def test_a_whole_image_and_its_batch_agree(network):
-    images = torch.rand(3, 3, 32, 32)
+    images = torch.rand(3, 3, 64, 64)
     with torch.inference_mode():
         together, alone = network(images), torch.cat([network(image[None]) for image in images])
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
 
 
 def test_layouts_agree(network):
-    image = torch.rand(2, 3, 32, 32)
+    image = torch.rand(2, 3, 64, 64)
     with torch.inference_mode():
         torch.testing.assert_close(
             network(image.contiguous(memory_format=torch.channels_last)), network(image), rtol=1e-4, atol=1e-5
         )
 
 
-@pytest.mark.parametrize(("name", "size"), SIZES)
+@pytest.mark.parametrize(("name", "size"), REDUCED)
 def test_initial_weights_depend_on_the_seed_alone(name, size):
     torch.manual_seed(1)
     before = torch.random.get_rng_state()
@@ -75,9 +77,8 @@ def test_initial_weights_depend_on_the_seed_alone(name, size):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_without_the_residual_the_input_is_not_added(name):
-    size = next(iter(NETWORKS[name].sizes))
-    with_residual, without = (build_network(name, size, residual=residual) for residual in (True, False))
-    image = torch.rand(1, 3, 32, 32)
+    with_residual, without = (build_network(name, "micro", residual=residual) for residual in (True, False))
+    image = torch.rand(1, 3, 64, 64)
     torch.testing.assert_close(with_residual(image) - image, without(image), rtol=1e-4, atol=1e-5)
 
 
@@ -86,8 +87,44 @@ def test_every_parameter_learns(name):
     network = build_network(name, "micro")
     for parameter in network.parameters():
         parameter.data += 0.05 * torch.randn_like(parameter)
-    network(torch.rand(1, 3, 32, 32)).square().mean().backward()
+    network(torch.rand(1, 3, 64, 64)).square().mean().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
+
+
+@pytest.mark.parametrize(("name", "size"), SIZES)
+def test_every_size_can_be_built(name, size):
+    with torch.device("meta"):
+        network = build_network(name, size)
+    assert len(network.encoder_channels) > len(network.decoder_channels) > 0
+    assert network.size_multiple % 2 ** (len(network.encoder_channels) - 1) == 0
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_student_is_more_than_80_percent_smaller_than_its_teacher(name):
+    with torch.device("meta"):
+        teacher, student = (build_network(name, size) for size in (next(iter(NETWORKS[name].sizes)), "sl"))
+    count = {network: sum(p.numel() for p in network.parameters()) for network in (teacher, student)}
+    assert count[student] < 0.2 * count[teacher]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_releases_are_of_known_sizes(name):
+    assert set(NETWORKS[name].releases.values()) <= NETWORKS[name].sizes.keys()
+    assert not NETWORKS[name].releases.keys() & NETWORKS[name].sizes.keys()
+
+
+def test_images_that_are_not_rgb_are_refused(network):
+    for image in (torch.rand(1, 4, 64, 64), torch.rand(1, 1, 64, 64), torch.rand(3, 64, 64)):
+        with pytest.raises(ValueError, match=r"expected images \(N, 3, H, W\), got .*alpha"):
+            network.restore(image)
+    for dtype in (torch.uint8, torch.uint16):
+        with pytest.raises(ValueError, match=f"got {dtype}; divide"):
+            network.restore(torch.zeros(1, 3, 64, 64, dtype=dtype))
+
+
+def test_sides_that_do_not_fit_are_refused(network):
+    with pytest.raises(ValueError, match=f"multiples of {network.size_multiple}, got .*restore"):
+        network(torch.rand(1, 3, network.size_multiple + 1, network.size_multiple))
 
 
 def test_unknown_names_suggest_near_ones():

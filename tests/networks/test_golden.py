@@ -1,0 +1,104 @@
+"""Every family equals the official network: outputs, features, names and shapes of the full sizes."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from bench.networks import NETWORKS, load_official
+from bench.networks.official import recognise
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "networks"
+ABOUT = {name: json.loads((GOLDEN / f"{name}_a.json").read_text()) for name in NETWORKS}
+FULL = [(name, title) for name, about in ABOUT.items() for title in about["full_size"]]
+SIZES = {
+    "deraining, motion deblurring, single-image defocus": "base",
+    "colour and real denoising (bias-free norm)": "base_bias_free",
+    "gray denoising (bias-free norm, one channel)": "base_grey",
+    "dual-pixel defocus (six channels in)": "base_dual_pixel",
+    "with MEFC (Rain200H, DID-Data, DDN-Data)": "base",
+    "without MEFC (Rain200L, SPA-Data)": "base_no_experts",
+    "GoPro width 32": "gopro_width32",
+    "GoPro width 64": "gopro_width64",
+    "SIDD width 32": "sidd_width32",
+    "SIDD width 64": "sidd_width64",
+    "Uformer-T": "t",
+    "Uformer-S": "s",
+    "Uformer-B": "b",
+    "Uformer-T without modulator": "t_plain",
+    "Uformer-S without modulator": "s_plain",
+    "Uformer-B without modulator": "b_plain",
+}
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def golden(request):
+    """An official network in miniature: its arrays, and ours with its weights."""
+    with np.load(GOLDEN / f"{request.param}_a.npz") as file:
+        arrays = {name: torch.tensor(file[name]) for name in file.files}
+    state = {name.removeprefix("state/"): value for name, value in arrays.items() if name.startswith("state/")}
+    return arrays, state
+
+
+def test_output_and_every_level_agree(golden):
+    arrays, state = golden
+    network = load_official(state)
+    with torch.inference_mode():
+        features = network.forward_features(arrays["input"])
+    torch.testing.assert_close(features.restored, arrays["output"], rtol=0, atol=1e-4)
+    for part in ("encoder", "decoder"):
+        levels = [name for name in arrays if name.startswith(f"{part}/")]
+        assert len(getattr(features, part)) == len(levels)
+        for i, level in enumerate(getattr(features, part)):
+            torch.testing.assert_close(level, arrays[f"{part}/{i}"], rtol=0, atol=2e-4)
+
+
+def test_output_agrees_in_double_precision(golden):
+    arrays, state = golden
+    network = load_official(state).double()
+    with torch.inference_mode():
+        restored = network(arrays["input"].double())
+    stride = restored.shape[-1] // arrays["output_float64"].shape[-1]
+    torch.testing.assert_close(restored[..., ::stride, ::stride], arrays["output_float64"], rtol=0, atol=1e-9)
+
+
+def test_a_batch_is_its_images(golden):
+    """The fixtures hold one image, which routing per image and the order of windows would pass by accident."""
+    arrays, state = golden
+    network = load_official(state).double()
+    images = torch.cat([arrays["input"], arrays["input"].flip(-1), 1 - arrays["input"].transpose(-1, -2)]).double()
+    with torch.inference_mode():
+        together, alone = network(images), torch.cat([network(image[None]) for image in images])
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize(("name", "title"), FULL, ids=lambda text: text.replace(" ", "_"))
+def test_a_full_size_has_exactly_the_official_names_and_shapes(name, title):
+    full = ABOUT[name]["full_size"][title]
+    with torch.device("meta"):
+        state = {key: torch.empty(shape) for key, shape in full["keys"].items()}
+        network = load_official(state)
+    architecture = recognise(state)
+    assert (architecture.network, architecture.size) == (name, SIZES[title])
+    shapes = {network.official_name(key): list(value.shape) for key, value in network.state_dict().items()}
+    assert shapes == full["keys"]
+    assert sum(parameter.numel() for parameter in network.parameters()) == full["params"]
+
+
+def test_local_means_of_nafnet_agree():
+    with np.load(GOLDEN / "nafnet_a.npz") as file:
+        arrays = {name: torch.tensor(file[name]) for name in file.files}
+    state = {name.removeprefix("state/"): value for name, value in arrays.items() if name.startswith("state/")}
+    patch = ABOUT["nafnet"]["local_pool_variant"]["training_patch"][0]
+    architecture = recognise(state)
+    network = NETWORKS["nafnet"](**architecture.arguments, local_patch=patch)
+    network.load_state_dict(state)
+    image = arrays["local/input"]
+    height, width = image.shape[-2:]
+    for dtype, name, atol in ((torch.float32, "local/output", 1e-4), (torch.float64, "local/output_float64", 1e-9)):
+        padded, top, left = network.pad(image.to(dtype))
+        with torch.inference_mode():
+            restored = network.to(dtype)(padded)[..., top : top + height, left : left + width]
+        torch.testing.assert_close(restored, arrays[name], rtol=0, atol=atol)
