@@ -7,6 +7,8 @@ import typer
 from rich.table import Table
 
 from bench import run, tables
+from bench.cost_table import cost_table
+from bench.record import write_record
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 data_app = typer.Typer(no_args_is_help=True, help="Makes or checks the embedded data.")
@@ -20,28 +22,73 @@ ParamsFile = Annotated[Path | None, typer.Option(help="A params file of your own
 @app.command()
 def teach(
     task: Annotated[str, typer.Option(help="The task to teach.")],
-    network: Annotated[str, typer.Option(help="The network family.")],
+    network: Annotated[
+        str | None, typer.Option(help="The network family of the students; read off the weights where left out.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Import this official checkpoint as the removal teacher; nothing is trained.")
+    ] = None,
+    source: Annotated[str, typer.Option(help="Where the weights come from, such as a URL; kept in the record.")] = "",
+    spandrel: Annotated[
+        bool, typer.Option("--spandrel", help="Let the library spandrel load them: any network, known by output only.")
+    ] = False,
     profile: Profile = None,
     params: ParamsFile = None,
+    test_root: Annotated[Path | None, typer.Option(help="Score on the paired images in this folder.")] = None,
+    results: Annotated[
+        Path | None, typer.Option(help="Where records and tables go.", show_default="results, results/PROFILE")
+    ] = None,
 ) -> None:
-    """Trains and scores the teachers that a task's and network's students ask; exit codes as those of run."""
+    """Trains and scores the teachers of a task's and network's students, or imports one; exit codes as those of run."""
     from bench.cell import Filters
+    from bench.teach import import_teacher
 
-    grid, workspace = run.open_grid(profile, params)
-    run.run_and_exit(grid, workspace, Filters((task,), (network,)), is_teachers_only=True)
+    grid, workspace = run.open_grid(profile, params, test_root=test_root, results=results)
+    if weights is None:
+        if network is None or source or spandrel:
+            raise ValueError("name the --network to train teachers for, or the file to import with --weights")
+        run.run_and_exit(grid, workspace, Filters((task,), (network,)), is_teachers_only=True)
+    else:
+        run.exit_with(lambda: import_teacher(weights, grid, workspace, task, network, source, spandrel))
 
 
 @app.command()
-def cost(profile: Profile = None, params: ParamsFile = None) -> None:
-    """Counts parameters and multiply-accumulates of a grid's networks, and writes their records."""
+def cost(
+    network: Annotated[
+        list[str] | None,
+        typer.Option(help="This family instead of the grid's networks; repeatable.", show_default=False),
+    ] = None,
+    preset: Annotated[
+        list[str] | None, typer.Option(help="With --network: only this size preset; repeatable.", show_default=False)
+    ] = None,
+    size: Annotated[int, typer.Option(min=1, help="Side of the square input image, in pixels.")] = 256,
+    batch: Annotated[int, typer.Option(min=1, help="Images of a forward pass that is timed.")] = 1,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads of a pass.", show_default="the grid's")
+    ] = None,
+    profile: Profile = None,
+    params: ParamsFile = None,
+    results: Annotated[
+        Path | None, typer.Option(help="Where records go; without it, those of --network are only printed.")
+    ] = None,
+) -> None:
+    """Counts parameters, MACs and activations of networks, and measures time and memory of a forward pass."""
+    import torch
+
     from bench import complexity
 
-    grid, workspace = run.open_grid(profile, params)
-    table = Table("network", "size", "params (M)", "MACs (G), modules", "MACs (G), complete", "input", box=None)
-    for r in complexity.write_records(grid.network_sizes(), workspace.results, again=True):
-        counts = (f"{value:.3f}" for value in (r.params_m, r.macs_g, r.macs_complete_g))
-        table.add_row(r.network, r.size, *counts, f"{r.input_size}x{r.input_size}")
-    run.console.print(table, highlight=False)
+    if preset and not network:
+        raise ValueError("--preset chooses among the size presets of a family: name the family with --network")
+    grid, workspace = run.open_grid(profile, params, results=results)
+    torch.set_num_threads(threads or grid.threads)
+    sizes = complexity.presets(network, preset or ()) if network else grid.network_sizes()
+    records = []
+    for names in sizes:
+        run.log.info("measuring %s %s", *names)
+        records.append(complexity.measure(*names, size, batch))
+    for record in records if results or not network else ():
+        write_record(complexity.record_path(workspace.results, record.network, record.size), record)
+    run.console.print(cost_table(records).markdown(), markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -78,7 +125,9 @@ def list_() -> None:
     for name, dataset in DATASETS.items():
         table.add_row("data set", name, f"{dataset.title} ({dataset.licence})")
     for name, network in NETWORKS.items():
-        table.add_row("network", name, f"{(network.__doc__ or '').splitlines()[0]} Sizes: {', '.join(network.sizes)}")
+        about = (network.__doc__ or "").splitlines()[0]
+        releases = f" Official weights: {', '.join(network.releases)}" if network.releases else ""
+        table.add_row("network", name, f"{about} Sizes: {', '.join(network.sizes)}.{releases}")
     for name, method in METHODS.items():
         reference = method.reference
         cited = f" ({reference.authors}, {reference.venue} {reference.year})" if reference.venue else ""

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench import tables
-from bench.record import read_cells
+from bench.cost_table import cost_table
+from bench.record import read_cells, read_networks
 
 BLOCK = re.compile(r"(<!-- begin: (?P<name>\w+)(?: (?P<argument>\S+))? -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -57,7 +58,13 @@ def _scores(results: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-GENERATORS: dict[str, Callable[[Path], str]] = {"results": _results, "scores": _scores}
+def _costs(results: Path) -> str:
+    """The cost of every network of a results folder."""
+    records = sorted(read_networks(results), key=lambda record: (record.network, -record.params_m))
+    return cost_table(records).markdown() if records else "No records yet.\n"
+
+
+GENERATORS: dict[str, Callable[[Path], str]] = {"results": _results, "scores": _scores, "costs": _costs}
 
 
 def result_folders(root: Path) -> Iterator[Path]:

@@ -38,6 +38,8 @@ class CellRecord(_Strict):
         input_metrics: The same metrics of the degraded images themselves.
         signatures: By metric key, the definition that was computed.
         terms: The loss terms at the last step.
+        initial_sha256: Digest of the network's initial weights, the same for all methods of a cohort; empty where none
+            were trained.
         config: Everything that decides the result; ``config_sha256`` is its digest.
         run: Timings and provenance.
     """
@@ -60,20 +62,64 @@ class CellRecord(_Strict):
     num_images: int = 0
     steps: int = 0
     terms: dict[str, float] = Field(default={})
+    initial_sha256: str = ""
     reference: dict[str, str | int] = Field(default={})
     config: dict[str, Any]
     config_sha256: str
     run: RunInfo
 
 
+class Measured(_Strict):
+    """What forward passes of a network took on one machine; unlike the counts, another machine or day gives others.
+
+    Attributes:
+        latency_ms: Median time of a pass in inference mode, channels-last, in milliseconds.
+        latency_iqr_ms: Distance of its quartiles, in milliseconds.
+        peak_memory_mb: Largest sum of the bytes of tensors that are alive at one time, in 10^6 bytes, the weights and
+            the input included; what a kernel needs inside is not seen. The same on every run.
+        batch: Images of a pass.
+        threads: CPU threads of PyTorch.
+        num_runs: Passes that were timed.
+        device: The processor's name.
+        torch: The version of PyTorch.
+    """
+
+    latency_ms: float
+    latency_iqr_ms: float
+    peak_memory_mb: float
+    batch: int
+    threads: int
+    num_runs: int
+    device: str
+    torch: str
+
+
+class PublishedCost(_Strict):
+    """The cost of a network as it is printed elsewhere; None for what is not printed there.
+
+    Attributes:
+        source: Where it is printed.
+        params_m: Parameters in millions.
+        macs_g: Multiply-accumulates in 10^9 for an image of 256x256.
+    """
+
+    source: str
+    params_m: float | None = None
+    macs_g: float | None = None
+
+
 class NetworkRecord(_Strict):
-    """The cost of one network.
+    """The cost of one network, for one image; records of earlier releases have None for what these did not count.
 
     Attributes:
         params_m: Parameters in millions.
-        macs_g: Multiply-accumulates in 10^9, counted by module hooks: what papers print as FLOPs.
-        macs_complete_g: Counted over every matrix product and convolution, with or without a module.
-        input_size: Side of the square RGB image that was counted, in pixels.
+        macs_g: Multiply-accumulates in 10^9 of the modules alone: what papers print as FLOPs.
+        macs_complete_g: Counted over every matrix product and convolution, with or without a module, in 10^9.
+        input_size: Side of the square image that was counted, in pixels; it has the network's number of channels.
+        activations_m: Elements that come out of all convolutions and matrix products, in millions.
+        weights_mb: Bytes of the tensors of the state dict, in 10^6 bytes; a file has some hundred more for each tensor.
+        measured: Time and memory of forward passes; None where they were not measured.
+        published: What others print.
     """
 
     kind: Literal["network"] = "network"
@@ -84,6 +130,10 @@ class NetworkRecord(_Strict):
     macs_g: float
     macs_complete_g: float
     input_size: int
+    activations_m: float | None = None
+    weights_mb: float | None = None
+    measured: Measured | None = None
+    published: PublishedCost | None = None
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -4,6 +4,7 @@ import logging
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -177,7 +178,8 @@ def run_plans(plans: "Sequence[Sequence[Plan]]", planner: "Planner") -> dict[str
                 log.error("%s", error, exc_info=not isinstance(error, ValueError | OSError))
                 failed = {plan.cell: error for plan in members}
             failures |= {cell.path: error for cell, error in (lost | failed).items()}
-    complexity.write_records(planner.params.network_sizes(), workspace.results)
+    for cell in {plan.cell for cohort in plans for plan in cohort}:
+        complexity.keep_record(workspace.results, cell.network, planner.size(cell), partial(planner.build, cell))
     files = tables.render(workspace.results)
     tables.write(files)
     for path, text in files.items():

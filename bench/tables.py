@@ -152,7 +152,12 @@ def result_table(records: Sequence[CellRecord], costs: Sequence[NetworkRecord]) 
         counts = (f"{cost.params_m:.3f}", f"{cost.macs_g:.3f}") if cost else ("", "")
         rows.append((label, *counts, *(board.cell(label, test_set) for test_set in board.test_sets)))
     header = ("method", "params (M)", "MACs (G)", *map(board.title, board.test_sets))
-    notes = (*_cost_notes(board.methods, cost_of), *_training_notes(records), *_signature_notes(board.values))
+    notes = (
+        *_cost_notes(board.methods, cost_of),
+        *_training_notes(records),
+        *_import_notes(records),
+        *_signature_notes(board.values),
+    )
     return Table(records[0].network, header, tuple(rows), notes)
 
 
@@ -182,6 +187,18 @@ def _training_notes(records: Sequence[CellRecord]) -> Iterator[str]:
     if students:
         yield f"Students: {steps} steps, seeds: {seeds}; {spread}. Best **bold**, second <u>underlined</u>."
     yield from dict.fromkeys(f"`{r.method}` on {r.task}: -, {r.reason}" for r in records if r.status == "skipped")
+
+
+def _import_notes(records: Sequence[CellRecord]) -> Iterator[str]:
+    """Which teachers were not trained here, and where their weights come from."""
+    for record in records:
+        if imported := record.config.get("imported"):
+            origin = record.run.provenance
+            source = f", {origin['weights_source']}" if origin["weights_source"] else ""
+            yield (
+                f"{TEACHER_ROWS[record.role]} on {record.test_set}: {imported['network']}/{imported['size']}, imported "
+                f"from `{origin['weights_file']}`{source} (sha256 {imported['file_sha256'][:12]})"
+            )
 
 
 def _signature_notes(values: pd.DataFrame) -> Iterator[str]:

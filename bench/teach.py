@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 from bench.cell import Cohort, Workspace, teacher_cell
+from bench.complexity import record_path
 from bench.config import Params
 from bench.imported import import_weights
 from bench.networks.base import NETWORKS
@@ -54,4 +55,5 @@ def import_teacher(
     loaded = "/".join((teacher.architecture.network, teacher.architecture.size))
     log.info("%s: %s imported as the teacher of %s; delete %s to train one instead", weights, loaded, cell.path, path)
     planner = Planner(grid, workspace)
+    record_path(workspace.results, cell.network, planner.size(cell)).unlink(missing_ok=True)  # may be of another file
     return run_plans(planner.plans([Cohort((cell,))]), planner)

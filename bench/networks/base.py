@@ -30,14 +30,14 @@ class Published(NamedTuple):
     """The cost of a network as its publication prints it.
 
     Attributes:
-        params_m: Parameters in millions.
-        macs_g: Multiply-accumulates in 10^9 for an image of 256x256, which papers call FLOPs.
         source: Where it is printed.
+        params_m: Parameters in millions, or None where they are not printed there.
+        macs_g: Multiply-accumulates in 10^9 for an image of 256x256, which papers call FLOPs; None as above.
     """
 
-    params_m: float
-    macs_g: float
     source: str
+    params_m: float | None = None
+    macs_g: float | None = None
 
 
 class RestorationNetwork(nn.Module):

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.networks.base import NETWORKS, Features, RestorationNetwork, count_blocks
+from bench.networks.base import NETWORKS, Features, Published, RestorationNetwork, count_blocks
 from bench.networks.norm import ChannelNorm
 
 
@@ -106,6 +106,7 @@ class NAFNet(RestorationNetwork):
         "micro": {"width": 8, "encoder_blocks": (1, 1, 1), "middle_blocks": 1, "decoder_blocks": (1, 1, 1)},
     }
     releases: ClassVar = {"reds_width64": "gopro_width64"}
+    published: ClassVar = {"sidd_width64": Published("L. Chen et al., NAFNet, ECCV 2022, results on SIDD", macs_g=65)}
 
     def __init__(
         self,

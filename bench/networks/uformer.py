@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.networks.base import NETWORKS, Features, RestorationNetwork, count_blocks
+from bench.networks.base import NETWORKS, Features, Published, RestorationNetwork, count_blocks
 
 # Inside the stages, maps are (N, H, W, C): what channels-last memory holds, and what linear layers and norms act on.
 
@@ -110,6 +110,7 @@ class LeWinBlock(nn.Module):
         return x.roll((self.shift, self.shift), dims=(1, 2)) if self.shift else x
 
 
+_PAPER = "Z. Wang et al., Uformer, CVPR 2022"
 _SMALL: dict[str, Any] = {"encoder_blocks": (2, 2, 2, 2), "bottleneck_blocks": 2, "decoder_blocks": (2, 2, 2, 2)}
 _LARGE: dict[str, Any] = {"encoder_blocks": (1, 2, 8, 8), "bottleneck_blocks": 2, "decoder_blocks": (8, 8, 2, 1)}
 _REDUCED: dict[str, Any] = {
@@ -142,17 +143,22 @@ class Uformer(RestorationNetwork):
     """
 
     sizes: ClassVar = {
-        "t": {"dim": 16, **_SMALL},
-        "s": {"dim": 32, **_SMALL},
         "b": {"dim": 32, **_LARGE},
-        "t_plain": {"dim": 16, **_SMALL, "has_modulator": False},
-        "s_plain": {"dim": 32, **_SMALL, "has_modulator": False},
+        "s": {"dim": 32, **_SMALL},
+        "t": {"dim": 16, **_SMALL},
         "b_plain": {"dim": 32, **_LARGE, "has_modulator": False},
+        "s_plain": {"dim": 32, **_SMALL, "has_modulator": False},
+        "t_plain": {"dim": 16, **_SMALL, "has_modulator": False},
         "sl": {"dim": 16, "encoder_blocks": (1, 2, 4, 4), "bottleneck_blocks": 2, "decoder_blocks": (4, 4, 2, 1)},
         "mini": {"dim": 12, **_REDUCED},
         "micro": {"dim": 4, **_REDUCED},
     }
     releases: ClassVar = {"b_denoise_sidd": "b", "b_deblur_gopro": "b"}
+    published: ClassVar = {
+        "t_plain": Published(_PAPER, params_m=5.23),
+        "s_plain": Published(_PAPER, params_m=20.63),
+        "b": Published(f"{_PAPER} (parameters), and the count of its repository (MACs)", params_m=50.88, macs_g=89.46),
+    }
     official_names: ClassVar = (
         (r"^input_proj", "input_proj.proj.0"),
         (r"^output_proj", "output_proj.proj.0"),

@@ -8,7 +8,7 @@ import torch
 
 from bench.batch import Batch
 from bench.distiller import METHODS, Lesson
-from bench.networks.base import build_network
+from bench.networks.base import NETWORKS, Features, RestorationNetwork, build_network
 
 
 def make(name, student="nafnet", teacher="nafnet"):
@@ -123,16 +123,40 @@ def test_sizes_that_are_no_power_of_two(method):
     assert math.isfinite(total(distiller(lesson(teachers, 24, 40))).item())
 
 
-@pytest.mark.parametrize(("student", "teacher"), [("restormer", "restormer"), ("nafnet", "restormer")])
+@pytest.mark.parametrize(
+    ("student", "teacher"),
+    [*((name, name) for name in NETWORKS), ("nafnet", "restormer"), ("restormer", "drsformer"), ("nafnet", "uformer")],
+)
 def test_other_families_are_trained_or_refused_with_a_reason(method, student, teacher):
     networks = build_network(student, "micro"), build_network(teacher, "mini")
     reason = METHODS[method].unsupported(networks[0], dict.fromkeys(METHODS[method].teacher_roles, networks[1]))
     if reason is None:
         distiller, teachers = make(method, student, teacher)
-        assert math.isfinite(total(distiller(lesson(teachers))).item())
+        assert math.isfinite(total(distiller(lesson(teachers, 64, 64))).item())
     else:
         assert len(reason) > 10
         assert student != teacher
+
+
+def test_a_teacher_without_features_teaches_or_is_refused_with_a_reason(method):
+    roles = METHODS[method].teacher_roles
+    teachers = dict.fromkeys(roles, OutputOnly())
+    reason = METHODS[method].unsupported(build_network("nafnet", "micro"), teachers)
+    if reason is None:
+        distiller = METHODS[method](build_network("nafnet", "micro"), teachers, METHODS[method].Config())
+        assert math.isfinite(total(distiller(lesson(teachers))).item())
+    else:
+        assert reason == f"it needs features, and the {roles[0]} teacher is known by its output only"
+
+
+class OutputOnly(RestorationNetwork):
+    """A teacher from elsewhere, of which only the output is known."""
+
+    encoder_channels = decoder_channels = ()
+    size_multiple = 1
+
+    def forward_features(self, image):
+        return Features(image.clone(), (), ())
 
 
 def test_bfloat16_autocast(method):

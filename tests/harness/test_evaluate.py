@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
+from bench.config import Tiling
 from bench.datasets.pairs import PairedFolder
 from bench.evaluate import Scores, restore, score
 from bench.metrics.protocol import PROTOCOLS
-from bench.networks.base import build_network
+from bench.networks.base import NETWORKS, Features, RestorationNetwork, build_network
 
 
 @pytest.fixture
@@ -44,6 +46,53 @@ def test_restored_images_are_8_bit_and_of_the_same_size():
     image = torch.randint(0, 256, (2, 3, 19, 30), dtype=torch.uint8)
     restored = restore(build_network("restormer", "micro"), image)
     assert restored.dtype == torch.uint8 and restored.shape == image.shape
+
+
+class Blur(RestorationNetwork):
+    """Sees 12 pixels to each side, at half the resolution too, and nothing beyond: convolutions and no mean."""
+
+    encoder_channels = decoder_channels = (3,)
+    size_multiple = 4
+
+    def forward_features(self, image):
+        fine = F.avg_pool2d(image, 9, stride=1, padding=4)
+        coarse = F.avg_pool2d(F.avg_pool2d(image, 4), 3, stride=1, padding=1)
+        return Features((fine + F.interpolate(coarse, scale_factor=4)) / 2, (image,), (image,))
+
+
+@pytest.mark.parametrize("size", [(96, 128), (97, 131), (40, 250), (20, 20), (65, 64)])
+def test_tiles_of_a_convolutional_network_make_the_whole(size):
+    image = torch.randint(0, 256, (2, 3, *size), dtype=torch.uint8)
+    whole, tiled = (restore(Blur(), image, tiling) for tiling in (None, Tiling(tile=64, overlap=32)))
+    assert torch.equal(whole, tiled)
+
+
+def test_too_small_an_overlap_shows():
+    """So that the test above can fail."""
+    image = torch.randint(0, 256, (1, 3, 128, 128), dtype=torch.uint8)
+    whole, tiled = (restore(Blur(), image, tiling) for tiling in (None, Tiling(tile=64, overlap=0)))
+    assert not torch.equal(whole, tiled)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_family_restores_in_tiles(name):
+    network = build_network(name, "micro")
+    image = torch.randint(0, 256, (1, 3, 150, 200), dtype=torch.uint8)
+    tiled = restore(network, image, Tiling(tile=128, overlap=64))
+    assert tiled.shape == image.shape and tiled.dtype == torch.uint8
+
+
+def test_tiles_that_do_not_fit_are_refused():
+    image = torch.zeros(1, 3, 64, 64, dtype=torch.uint8)
+    for tile, overlap in ((60, 8), (64, 4), (32, 32)):
+        with pytest.raises(ValueError, match=f"tile {tile} with overlap {overlap}: this network needs multiples of 8"):
+            restore(build_network("nafnet", "micro"), image, Tiling(tile=tile, overlap=overlap))
+
+
+def test_tiles_are_in_the_signature():
+    whole, tiled = (PROTOCOLS["derain_y"].signatures(t) for t in (None, Tiling(tile=512, overlap=64)))
+    assert "|tile:none|" in whole["psnr_db"]
+    assert tiled["psnr_db"] == whole["psnr_db"].replace("tile:none", "tile:512,64")
 
 
 def test_means_are_over_images():

@@ -12,25 +12,9 @@ from bench.networks.official import recognise
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "networks"
 ABOUT = {name: json.loads((GOLDEN / f"{name}_a.json").read_text()) for name in NETWORKS}
-FULL = [(name, title) for name, about in ABOUT.items() for title in about["full_size"]]
-SIZES = {
-    "deraining, motion deblurring, single-image defocus": "base",
-    "colour and real denoising (bias-free norm)": "base_bias_free",
-    "gray denoising (bias-free norm, one channel)": "base_grey",
-    "dual-pixel defocus (six channels in)": "base_dual_pixel",
-    "with MEFC (Rain200H, DID-Data, DDN-Data)": "base",
-    "without MEFC (Rain200L, SPA-Data)": "base_no_experts",
-    "GoPro width 32": "gopro_width32",
-    "GoPro width 64": "gopro_width64",
-    "SIDD width 32": "sidd_width32",
-    "SIDD width 64": "sidd_width64",
-    "Uformer-T": "t",
-    "Uformer-S": "s",
-    "Uformer-B": "b",
-    "Uformer-T without modulator": "t_plain",
-    "Uformer-S without modulator": "s_plain",
-    "Uformer-B without modulator": "b_plain",
-}
+SIZES = json.loads((GOLDEN / "sizes.json").read_text())
+"""What the fixtures call each of our full sizes."""
+FULL = [(name, size) for name, sizes in SIZES.items() for size in sizes]
 
 
 @pytest.fixture(scope="module", params=NETWORKS)
@@ -74,14 +58,19 @@ def test_a_batch_is_its_images(golden):
     torch.testing.assert_close(together, alone, rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize(("name", "title"), FULL, ids=lambda text: text.replace(" ", "_"))
-def test_a_full_size_has_exactly_the_official_names_and_shapes(name, title):
-    full = ABOUT[name]["full_size"][title]
+def test_every_official_configuration_has_a_size():
+    for name, about in ABOUT.items():
+        assert sorted(about["full_size"]) == sorted(SIZES[name].values())
+
+
+@pytest.mark.parametrize(("name", "size"), FULL)
+def test_a_full_size_has_exactly_the_official_names_and_shapes(name, size):
+    full = ABOUT[name]["full_size"][SIZES[name][size]]
     with torch.device("meta"):
         state = {key: torch.empty(shape) for key, shape in full["keys"].items()}
         network = load_official(state)
     architecture = recognise(state)
-    assert (architecture.network, architecture.size) == (name, SIZES[title])
+    assert (architecture.network, architecture.size) == (name, size)
     shapes = {network.official_name(key): list(value.shape) for key, value in network.state_dict().items()}
     assert shapes == full["keys"]
     assert sum(parameter.numel() for parameter in network.parameters()) == full["params"]
