@@ -5,20 +5,26 @@ import shlex
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from bench import readme, run
 from bench.__main__ import app
 from bench.cell import Filters
 from bench.distiller import METHODS
+from bench.networks import build_network
 from bench.record import read_cells
 
-README = Path("README.md").read_text()
-PAGES = [Path("README.md"), Path("CONTRIBUTING.md"), *sorted(Path("docs").glob("*.md"))]
+README = Path("README.md")
+PAGES = [README, Path("CONTRIBUTING.md"), *sorted(Path("docs").glob("*.md"))]
+
+
+def examples(page):
+    return re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
 
 
 def test_the_example_method_runs_in_the_grid(make_params, workspace):
-    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
+    (code,) = (example for example in examples(README) if "METHODS.register" in example)
     assert len(code.splitlines()) <= 20
     exec(code, {"__name__": "gradient_kd"})  # noqa: S102 - the README of this repository
     try:
@@ -26,6 +32,19 @@ def test_the_example_method_runs_in_the_grid(make_params, workspace):
         assert "gradient_kd" in {record.method for record in read_cells(workspace.results)}
     finally:
         del METHODS._entries["gradient_kd"]
+
+
+@pytest.mark.parametrize("page", [README, Path("docs/networks.md")], ids=str)
+def test_the_examples_with_networks_run(page, tmp_path, monkeypatch):
+    (code,) = (example for example in examples(page) if "load_official" in example)
+    network = build_network("restormer", "micro")
+    official = {network.official_name(name): value for name, value in network.state_dict().items()}
+    torch.save({"params": official}, tmp_path / "deraining.pth")
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(code, names)  # noqa: S102 - the documentation of this repository
+    assert type(names["teacher"]) is type(names["student"]) is type(network)
+    assert names["restored"].shape == (1, 3, 321, 481)
 
 
 def commands():

@@ -41,7 +41,7 @@ class TwoConvolutions(RestorationNetwork):
 
 
 def test_both_conventions_count_what_they_say(monkeypatch):
-    monkeypatch.setattr(latency, "build_network", lambda network, size: OneConvolution())
+    monkeypatch.setattr(complexity, "build_network", lambda network, size: OneConvolution())
     record = complexity.measure("toy", "tiny", input_size=64)
     convolution, product = 64 * 64 * 3 * 3 * 9, 3 * 64 * 64 * 64
     assert record.params_m * 1e6 == 81

@@ -10,6 +10,7 @@ from PIL import Image
 
 from bench import run, tables
 from bench.cell import Cell, Filters, Workspace
+from bench.networks.base import weights_digest
 from bench.plan import Planner
 from bench.record import read_cells
 
@@ -50,6 +51,13 @@ def test_every_cell_has_a_record_with_finite_scores(done, make_params):
         assert record.metrics.keys() == record.signatures.keys() == record.input_metrics.keys()
         per_image = done.record(Cell("denoising", "nafnet", record.method, 0, record.role), "mini_set")
         assert len(per_image.with_suffix(".csv").read_text().splitlines()) == 3
+
+
+def test_all_methods_start_from_the_same_weights(done, make_params):
+    records = [record for record in read_cells(done.results) if record.role == "student"]
+    planner = Planner(make_params(), done)
+    initial = weights_digest(planner.build(Cell("denoising", "nafnet", "scratch", 0)))
+    assert {record.initial_sha256 for record in records} == {initial}
 
 
 def test_what_is_up_to_date_is_left_alone(done, make_params, capsys):
