@@ -1,11 +1,15 @@
+import itertools
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bench.config import Tiling
 from bench.datasets.pairs import PairedFolder
-from bench.evaluate import Scores, restore, score
+from bench.evaluate import Scores, _spans, restore, score
 from bench.metrics.protocol import PROTOCOLS
 from bench.networks.base import NETWORKS, Features, RestorationNetwork, build_network
 
@@ -72,6 +76,32 @@ def test_too_small_an_overlap_shows():
     image = torch.randint(0, 256, (1, 3, 128, 128), dtype=torch.uint8)
     whole, tiled = (restore(Blur(), image, tiling) for tiling in (None, Tiling(tile=64, overlap=0)))
     assert not torch.equal(whole, tiled)
+
+
+def test_tiles_of_nafnet_with_local_means_make_the_whole():
+    """Its published configuration for large images is local; means over the whole image are not."""
+    network = NETWORKS["nafnet"](8, (1, 1, 1), 1, (1, 1, 1), local_patch=8)
+    for name, parameter in network.named_parameters():
+        if name.endswith(("beta", "gamma")):
+            torch.nn.init.constant_(parameter, 0.5)
+    image = torch.randint(0, 256, (1, 3, 300, 420), dtype=torch.uint8)
+    whole, tiled = (restore(network, image, tiling).int() for tiling in (None, Tiling(tile=256, overlap=192)))
+    difference = (whole - tiled).abs()
+    assert difference.max() <= 1  # a value on the edge between two levels
+    assert difference.float().mean() < 1e-3
+    assert not torch.equal(whole, image.int())
+
+
+@given(st.integers(1, 5000), st.sampled_from([1, 8, 16, 128]), st.integers(1, 8), st.data())
+def test_tiles_cover_a_side_exactly_once_on_the_grid_of_the_network(length, multiple, size, data):
+    tiling = Tiling(tile=size * multiple, overlap=data.draw(st.integers(0, size - 1)) * multiple)
+    spans = _spans(length, tiling, multiple)
+    assert [position for span in spans for position in range(length)[span.kept]] == list(range(length))
+    for span in spans:
+        assert span.tile.start % multiple == 0 and span.tile.stop - span.tile.start <= tiling.tile
+        assert span.tile.start <= span.kept.start <= span.kept.stop <= span.tile.stop
+    for left, right in itertools.pairwise(spans):  # each side of a seam sees half of the overlap
+        assert left.tile.stop - right.tile.start >= tiling.overlap
 
 
 @pytest.mark.parametrize("name", NETWORKS)
