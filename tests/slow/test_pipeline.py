@@ -39,7 +39,7 @@ def write_params(root, **changes):
     values = {
         "tasks": ["denoising"], "networks": ["nafnet"], "methods": ["scratch", "slkd"], "seeds": [0],
         "teachers": {"removal": TINY, "reconstruction": TINY}, "sizes": {"teacher": "mini", "student": "micro"},
-        "method_configs": {}, "evaluate_on": "test", "threads": 2,
+        "method_configs": {}, "evaluate_on": "test", "tiling": None, "threads": 2,
     }  # fmt: skip
     (root / "params.yaml").write_text(yaml.safe_dump(values | changes))
 
