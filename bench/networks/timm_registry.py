@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from timm.models import register_model
-
 from bench.networks.base import NETWORKS, RestorationNetwork
 
 
 def register_all() -> None:
-    """Registers every family as ``<family>_<size>`` and ``<family>_<official release>``."""
+    """Registers every family as ``<family>_<size>`` and ``<family>_<official release>``; needs timm to be imported."""
+    from timm.models import register_model
+
     for name, family in NETWORKS.items():
         for model, size in {**{size: size for size in family.sizes}, **family.releases}.items():
             register_model(_entry_point(f"{name}_{model}", family, size))

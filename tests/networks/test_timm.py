@@ -1,8 +1,10 @@
+import subprocess
+import sys
+
 import pytest
 import timm
 import torch
 
-import bench.networks  # what registers them
 from bench.networks import NETWORKS, build_network
 
 
@@ -36,6 +38,13 @@ def test_pretrained_weights_are_not_promised():
         timm.create_model("restormer_derain", pretrained=True)
 
 
-def test_the_registry_is_filled_by_importing_the_package():
-    assert bench.networks.load_official is not None
-    assert timm.is_model("uformer_b")
+@pytest.mark.parametrize("order", ["bench.networks, timm", "timm, bench.networks"])
+def test_the_registry_is_filled_in_any_order_of_imports(order):
+    program = f"import {order}; assert timm.is_model('uformer_b') and timm.list_models('restormer*')"
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_commands_do_not_wait_for_timm():
+    """It takes longer to import than everything else but torch."""
+    program = "import sys, bench.networks, bench.plan; assert 'timm' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True)
