@@ -63,16 +63,20 @@ def run_cohort(plans: Sequence[Plan], planner: Planner, progress: StepProgress) 
     if not all(member.is_done for member in members):
         progress.start(Cohort(tuple(plan.cell for plan in plans)).name, training.steps)
     fit(members, teachers, draw, planner.params.checkpoint_seconds, progress.step)
+    return _score_members(plans, members, planner, started)
+
+
+def _score_members(
+    plans: Sequence[Plan], members: Sequence[Member], planner: Planner, started: tuple[float, str]
+) -> dict[Cell, Exception]:
+    """Scores the cells that are trained; returns those that failed, in training or now, with the reason."""
+    initial_sha256 = weights_digest(planner.build(plans[0].cell))
     failures: dict[Cell, Exception] = {}
     for plan, member in zip(plans, members, strict=True):
         try:
             if member.error:
                 raise member.error
-            outcome = {
-                "steps": member.step,
-                "terms": member.terms,
-                "initial_sha256": weights_digest(planner.build(plan.cell)),
-            }
+            outcome = {"steps": member.step, "terms": member.terms, "initial_sha256": initial_sha256}
             _score(plan, member.distiller.student, planner, _run_info(*started), **outcome)
         except Exception as error:  # a failed cell is reported, the others go on
             log.error("%s failed: %s", plan.cell.path, error, exc_info=member.error is None)

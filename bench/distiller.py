@@ -112,7 +112,10 @@ class Distiller(nn.Module):
 
     @classmethod
     def unsupported(cls, student: RestorationNetwork, teachers: Mapping[Role, RestorationNetwork]) -> str | None:
-        """Returns why the method cannot train this pair (shown as a footnote), or None where it can."""
+        """Returns why the method cannot train this pair (shown as a footnote), or None where it can.
+
+        A teacher may be known by its output only (no ``encoder_channels``): a method that needs features says so.
+        """
         return None
 
 

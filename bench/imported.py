@@ -63,9 +63,16 @@ class ImportedTeacher:
 
     @classmethod
     def read(cls, path: Path) -> "ImportedTeacher":
-        """Reads what `write` wrote; the weights stay on disk until they are used."""
-        values = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-        return cls(**values | {"architecture": Architecture(*values["architecture"])})
+        """Reads what `write` wrote; the weights stay on disk until they are used.
+
+        Raises:
+            ValueError: The file is damaged.
+        """
+        try:
+            values = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+            return cls(**values | {"architecture": Architecture(*values["architecture"])})
+        except Exception as error:  # torch.load raises almost anything on a damaged file
+            raise ValueError(f"{path}: damaged; import the teacher again, or delete the file to train one") from error
 
 
 def import_weights(

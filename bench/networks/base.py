@@ -27,7 +27,7 @@ class Features(NamedTuple):
 
 
 class Published(NamedTuple):
-    """The cost of a network as its publication prints it.
+    """The cost of a network as it is printed elsewhere.
 
     Attributes:
         source: Where it is printed.
@@ -47,8 +47,8 @@ class RestorationNetwork(nn.Module):
     other than ``residual`` are the values of ``sizes``.
 
     Attributes:
-        sizes: Size presets by name, as keyword arguments of the constructor. ``mini`` and ``micro`` are the reduced
-            pair of the embedded grid, ``sl`` is the student of the full-size teacher.
+        sizes: Size presets by name, as keyword arguments of the constructor, the full size first. ``sl`` is its
+            student, ``mini`` and ``micro`` are the reduced pair of the embedded grid.
         releases: The published checkpoints of the family, by the name of their task, and the size of each.
         published: The cost of a size as it is printed elsewhere.
         official_names: How our names of parameters become those of official state dicts: regular expressions and

@@ -69,6 +69,15 @@ def test_removing_the_file_trains_a_teacher_again(weights, make_params, workspac
     assert "imported" not in removal_record(workspace, params).config
 
 
+def test_a_damaged_import_is_named(weights, make_params, workspace):
+    params = make_params()
+    import_teacher(weights, params, workspace, "denoising")
+    path = workspace.imported(teacher_cell("denoising", "nafnet", "removal", params))
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(ValueError, match=r"imported.pt: damaged; import the teacher again"):
+        run.run_grid(params, workspace, Filters())
+
+
 def test_the_network_of_the_weights_need_not_be_in_the_grid(tmp_path, make_params, workspace):
     params = make_params()
     assert "restormer" not in params.networks
