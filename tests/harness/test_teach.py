@@ -165,3 +165,9 @@ def test_the_command_imports(weights, real_set, tmp_path):
     result = CliRunner().invoke(app, ["teach", "--task", "denoising", "--profile", "quick", *options])
     assert result.exit_code == 0, result.output
     assert "removal teacher" in result.output and "imported from" in result.output
+
+
+def test_the_list_names_sizes_and_official_weights():
+    output = CliRunner().invoke(app, ["list"], env={"COLUMNS": "400"}).output
+    assert "Sizes: base, base_bias_free" in output
+    assert "Official weights: derain, motion_deblur" in output
