@@ -2,6 +2,7 @@
 
 import inspect
 import pickle
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,10 +46,11 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        reason = str(error).splitlines()[0]
+        needed = re.search(r"GLOBAL (\S+)", str(error))
+        reason = f"reading it would run {needed[1]}" if needed else "it is no file of PyTorch"
         raise ValueError(
-            f"{path}: not a plain file of tensors ({reason}); a pickle that needs code of its own is not opened: "
-            "in an environment you trust, save its state dict with torch.save and give that file"
+            f"{path}: not a plain file of tensors: {reason}. What needs code of its own is not opened: "
+            "where you trust it, save its state dict alone with torch.save, and give that file"
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError) as error:
         raise ValueError(f"{path}: not a readable PyTorch checkpoint ({error}); copy or download it again") from error
@@ -88,8 +90,8 @@ def recognise(state: Mapping[str, Tensor], expected: str | None = None) -> Archi
     if expected is not None and expected not in found:
         with torch.device("meta"):
             network = NETWORKS[expected](**next(iter(NETWORKS[expected].sizes.values())))
-        others = "; ".join(f"these are of {name}: use --network {name}, or leave it out" for name in found)
-        raise ValueError(f"expected weights of {expected}: {'; '.join(differences(network, state)[:2])}. {others}")
+        others = [f"these are of {name}: use --network {name}, or leave it out" for name in found]
+        raise ValueError(f"expected weights of {expected}: {'; '.join(differences(network, state)[:2] + others)}")
     if not found:
         raise ValueError(
             f"expected an official state dict of {', '.join(NETWORKS)}; got one of another architecture, "
