@@ -47,9 +47,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         needed = re.search(r"GLOBAL (\S+)", str(error))
-        reason = f"reading it would run {needed[1]}" if needed else "it is no file of PyTorch"
+        reason = f"reading it would run {needed[1]}" if needed else "another kind of file, or a pickle with code"
         raise ValueError(
-            f"{path}: not a plain file of tensors: {reason}. What needs code of its own is not opened: "
+            f"{path}: not a plain PyTorch file of tensors: {reason}. What needs code of its own is not opened: "
             "where you trust it, save its state dict alone with torch.save, and give that file"
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError) as error:
