@@ -123,17 +123,20 @@ def _architecture(name: str, configuration: dict[str, Any]) -> Architecture:
     return Architecture(name, "custom", configuration)
 
 
-def load_official(state: Mapping[str, Any]) -> RestorationNetwork:
+def load_official(state: Mapping[str, Any], **settings: Any) -> RestorationNetwork:
     """Builds the network that an official state dict is of, with its weights, in evaluation mode.
 
     Args:
         state: The state dict, bare or as the checkpoint that holds it.
+        settings: Arguments of the family's constructor that leave no trace in a state dict, in place of the preset's:
+            ``nominal_side`` of Uformer, ``local_patch`` of NAFNet.
 
     Raises:
         ValueError: It is of no known family, or names or shapes differ from that family's; the message has the first.
     """
     state = unwrap(state)
-    network = recognise(state).build()
+    architecture = recognise(state)
+    network = architecture._replace(arguments=architecture.arguments | settings).build()
     load_strictly(network, state)
     return network.eval()
 

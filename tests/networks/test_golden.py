@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from bench.networks import NETWORKS, load_official
+from bench.networks import NETWORKS, build_network, load_official
+from bench.networks.foreign import SpandrelNetwork
 from bench.networks.official import recognise
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "networks"
@@ -81,9 +82,7 @@ def test_local_means_of_nafnet_agree():
         arrays = {name: torch.tensor(file[name]) for name in file.files}
     state = {name.removeprefix("state/"): value for name, value in arrays.items() if name.startswith("state/")}
     patch = ABOUT["nafnet"]["local_pool_variant"]["training_patch"][0]
-    architecture = recognise(state)
-    network = NETWORKS["nafnet"](**architecture.arguments, local_patch=patch)
-    network.load_state_dict(state)
+    network = load_official(state, local_patch=patch)
     image = arrays["local/input"]
     height, width = image.shape[-2:]
     for dtype, name, atol in ((torch.float32, "local/output", 1e-4), (torch.float64, "local/output_float64", 1e-9)):
@@ -91,3 +90,20 @@ def test_local_means_of_nafnet_agree():
         with torch.inference_mode():
             restored = network.to(dtype)(padded)[..., top : top + height, left : left + width]
         torch.testing.assert_close(restored, arrays[name], rtol=0, atol=atol)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "settings"), [("nafnet", "mini", {}), ("uformer", "t", {"nominal_side": 256})]
+)
+def test_a_second_implementation_agrees(name, size, settings):
+    """That of the library spandrel, which lays Uformer out for images of 256 pixels."""
+    network = build_network(name, size)
+    state = {network.official_name(key): value for key, value in network.state_dict().items()}
+    generator = torch.Generator().manual_seed(0)
+    for value in filter(torch.is_floating_point, state.values()):  # away from scales that start at zero
+        value += 0.02 * torch.randn(value.shape, generator=generator)
+    image = torch.rand(1, 3, 128, 128, generator=generator)
+    with torch.inference_mode():
+        theirs = SpandrelNetwork(state).eval()(image)
+        ours = load_official(state, **settings)(image)
+    torch.testing.assert_close(ours.clamp(0, 1), theirs, rtol=0, atol=1e-5)
