@@ -85,7 +85,9 @@ class ExpertCompensator(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         num_weights = self.NUM_STEPS * ExpertLayer.NUM_EXPERTS
-        self.routing = nn.Sequential(nn.Linear(channels, 2 * num_weights), nn.ReLU(), nn.Linear(64, num_weights))
+        self.routing = nn.Sequential(
+            nn.Linear(channels, 2 * num_weights), nn.ReLU(), nn.Linear(2 * num_weights, num_weights)
+        )
         self.project_in = nn.Conv2d(channels, channels, 1, bias=False)
         self.steps = nn.ModuleList(ExpertLayer(channels) for _ in range(self.NUM_STEPS))
 
@@ -136,6 +138,7 @@ class DRSformer(Restormer):
         "rain200l": "base_no_experts",
         "spa_data": "base_no_experts",
     }
+    published: ClassVar = {}
     official_names: ClassVar = (
         *((rf"\bshares\.{index}", f"attn{index + 1}") for index in range(4)),
         (r"^compensator\b", "encoder_level0"),
@@ -192,5 +195,6 @@ def _separable(channels: int, kernel: int) -> nn.Sequential:
 
 
 def _dilated(channels: int, kernel: int) -> nn.Sequential:
+    # On a CPU, in bfloat16 and channels-last, PyTorch 2.6 to 2.15 computes a wrong gradient of this weight.
     depthwise = nn.Conv2d(channels, channels, kernel, padding=kernel - 1, dilation=2, groups=channels, bias=False)
     return nn.Sequential(depthwise, nn.Conv2d(channels, channels, 1, bias=False))
