@@ -2,12 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 
-from bench.record import Measured, NetworkRecord
+from bench.record import NetworkRecord
 from bench.tables import Table
 
 
 def cost_table(records: Sequence[NetworkRecord]) -> Table:
-    """Our costs, and beside them those that others print."""
+    """Our costs, and beside them those that others print.
+
+    Raises:
+        ValueError: The records count images of different sizes, which one table cannot compare.
+    """
+    sides = sorted({record.input_size for record in records})
+    if len(sides) > 1:
+        raise ValueError(f"costs of images of {' and '.join(map(str, sides))} pixels: measure them at one --size")
     sources: dict[str, int] = {}
     rows = []
     for record in records:
@@ -21,8 +28,8 @@ def cost_table(records: Sequence[NetworkRecord]) -> Table:
         "network", "size", "params (M)", "MACs (G), modules", "MACs (G), complete", "activations (M)", "weights (MB)",
         "latency (ms)", "peak memory (MB)", "published params (M) / MACs (G)",
     )  # fmt: skip
-    side = records[0].input_size
-    notes = (*_notes(records[0].measured), *(f"[{number}] {source}" for source, number in sources.items()))
+    side = sides[0]
+    notes = (*NOTES, *_latency_notes(records), *(f"[{number}] {source}" for source, number in sources.items()))
     return Table(f"Cost of one image of {side}x{side} pixels", header, tuple(rows), notes)
 
 
@@ -34,17 +41,24 @@ def _cells(record: NetworkRecord) -> Iterator[str]:
     yield f"{spent.peak_memory_mb:.1f}" if spent else "-"
 
 
-def _notes(spent: Measured | None) -> Iterator[str]:
-    yield (
-        "MACs, modules: of modules and their biases, the convention of most papers, which call it FLOPs; it misses `@` "
-        "products and functional convolutions. MACs, complete: of every matrix product and convolution."
-    )
-    yield (
-        "Activations: elements that come out of every matrix product and convolution. MB are 10^6 bytes; peak memory "
-        "holds weights, input and all tensors alive at one time. Published MACs are for 256x256 pixels."
-    )
-    if spent:
-        yield (
-            f"Latency: median ± half the interquartile range of forward passes, batches of {spent.batch}, CPU threads: "
-            f"{spent.threads}, {spent.device}, PyTorch {spent.torch}; peak memory is that of such a pass."
-        )
+NOTES = (
+    "MACs, modules: of modules and their biases, the convention of most papers, which call it FLOPs; it misses `@` "
+    "products and functional convolutions. MACs, complete: of every matrix product and convolution.",
+    "Activations: elements that come out of every matrix product and convolution. MB are 10^6 bytes; peak memory "
+    "holds weights, input and all tensors alive at one time. Published MACs are for 256x256 pixels.",
+)
+
+
+def _latency_notes(records: Sequence[NetworkRecord]) -> Iterator[str]:
+    """How latencies were measured: a note for each machine and way, since they cannot be compared across these."""
+    names: dict[str, list[str]] = {}
+    for record in records:
+        if spent := record.measured:
+            way = (
+                f"batches of {spent.batch}, CPU threads: {spent.threads}, {spent.device}, PyTorch {spent.torch}; "
+                "peak memory is that of such a pass."
+            )
+            names.setdefault(way, []).append(f"{record.network} {record.size}")
+    for way, of in names.items():
+        whose = f" of {', '.join(of)}" if len(names) > 1 else ""
+        yield f"Latency{whose}: median ± half the interquartile range of forward passes, {way}"

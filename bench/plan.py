@@ -181,15 +181,14 @@ class Planner:
         network = {c: built.get(c) or self.build(c) for c in (cell, *asked)}
         return network[cell], {teacher.role: network[teacher] for teacher in asked}  # type: ignore[misc]
 
-    def check_crops(self, cell: Cell) -> None:
-        """Checks that the crops of a cell fit its network and its teachers.
+    def check_crops(self, cell: Cell, networks: Iterable[RestorationNetwork]) -> None:
+        """Checks that the crops of a cell fit the networks that see them.
 
         Raises:
             ValueError: They do not; the message has what their side must be a multiple of.
         """
-        student, teachers = self.pair(cell)
         side = cell.training(self.params).crop_size
-        multiple = math.lcm(*(network.size_multiple for network in (student, *teachers.values())))
+        multiple = math.lcm(*(network.size_multiple for network in networks))
         if side % multiple:
             part = "train" if cell.role == "student" else f"teachers.{cell.role}"
             raise ValueError(f"{part}.crop_size: {cell.path} needs a multiple of {multiple}, got {side}")
@@ -199,7 +198,8 @@ class Planner:
         config = self.resolve(cell)
         sha256 = digest(config)
         stale = [name for name in self.data(cell.task).test_sets if not self._is_current(cell, name, config)]
-        reason = METHODS[cell.method].unsupported(*self.pair(cell))
+        student, teachers = self.pair(cell)
+        reason = METHODS[cell.method].unsupported(student, teachers)
         imported = self.imported(cell)
         status: Status
         steps_left = 0
@@ -210,7 +210,7 @@ class Planner:
         elif reason:
             status, detail = "unsupported", reason
         else:
-            self.check_crops(cell)
+            self.check_crops(cell, (student, *teachers.values()))
             state = read_checkpoint(self.workspace.checkpoint(cell), sha256)
             done, steps = state["step"] if state else 0, cell.training(self.params).steps
             status, steps_left = "resume" if done else "run", steps - done

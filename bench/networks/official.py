@@ -154,9 +154,14 @@ def load_strictly(network: RestorationNetwork, state: Mapping[str, Tensor]) -> N
     network.load_state_dict({name: state[network.official_name(name)] for name in network.state_dict()})
 
 
+def official_state(network: RestorationNetwork) -> dict[str, Tensor]:
+    """The state dict of a network with the names of its official code, which loads it strictly."""
+    return {network.official_name(name): tensor for name, tensor in network.state_dict().items()}
+
+
 def differences(network: RestorationNetwork, state: Mapping[str, Tensor]) -> list[str]:
     """How an official state dict differs from that of a network: names, then shapes, then fixed tables."""
-    expected = {network.official_name(name): tensor for name, tensor in network.state_dict().items()}
+    expected = official_state(network)
     names = [
         *_listed("missing", expected.keys() - state.keys()),
         *_listed("not expected", state.keys() - expected.keys()),

@@ -211,10 +211,7 @@ class Uformer(RestorationNetwork):
         self.ups = nn.ModuleList(nn.ConvTranspose2d(below[i], encoder[i], 2, stride=2) for i in levels)
         self.decoder_levels = nn.ModuleList(stage(decoder[i], i, decoder_blocks[3 - i], True) for i in levels)
         self.output_proj = nn.Conv2d(2 * dim, 3, 3, padding=1)
-        for module in self.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.trunc_normal_(module.weight, std=0.02)
-                nn.init.zeros_(module.bias)
+        self.apply(_initialise)
 
     def pad(self, image: Tensor) -> tuple[Tensor, int, int]:
         """Puts the image in the centre of a black square, as the released test code does."""
@@ -262,3 +259,10 @@ class Uformer(RestorationNetwork):
 def _on_maps(stage: nn.Module, x: Tensor) -> Tensor:
     """Runs blocks, which take (N, H, W, C), on an (N, C, H, W) map; both permutations are free in channels-last."""
     return stage(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+def _initialise(module: nn.Module) -> None:
+    """The published initial values of linear layers; those of all others are PyTorch's."""
+    if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        nn.init.zeros_(module.bias)

@@ -13,6 +13,7 @@ from bench.__main__ import app
 from bench.cell import Filters
 from bench.distiller import METHODS
 from bench.networks import build_network
+from bench.networks.official import official_state
 from bench.record import read_cells
 
 README = Path("README.md")
@@ -38,8 +39,7 @@ def test_the_example_method_runs_in_the_grid(make_params, workspace):
 def test_the_examples_with_networks_run(page, tmp_path, monkeypatch):
     (code,) = (example for example in examples(page) if "load_official" in example)
     network = build_network("restormer", "micro")
-    official = {network.official_name(name): value for name, value in network.state_dict().items()}
-    torch.save({"params": official}, tmp_path / "deraining.pth")
+    torch.save({"params": official_state(network)}, tmp_path / "deraining.pth")
     monkeypatch.chdir(tmp_path)
     names = {}
     exec(code, names)  # noqa: S102 - the documentation of this repository

@@ -7,8 +7,9 @@ from typer.testing import CliRunner
 
 from bench import latency
 from bench.__main__ import app
+from bench.cost_table import cost_table
 from bench.networks.base import NETWORKS, Published
-from bench.record import read_networks
+from bench.record import Measured, NetworkRecord, read_networks
 from bench.registry import UnknownNameError
 
 ROOT = Path.cwd()
@@ -75,3 +76,23 @@ def test_bad_requests_say_what_is_valid(arguments, error, message, tmp_path):
 @pytest.mark.parametrize("option", ["--size", "--batch", "--threads"])
 def test_sizes_are_positive(option):
     assert cost(option, 0).exit_code == 2
+
+
+def record(size, threads=2, input_size=256):
+    measured = Measured(
+        latency_ms=1, latency_iqr_ms=0, peak_memory_mb=1, batch=1, threads=threads, num_runs=5, device="CPU", torch="2"
+    )
+    return NetworkRecord(
+        network="nafnet", size=size, params_m=1, macs_g=1, macs_complete_g=1, input_size=input_size, measured=measured
+    )
+
+
+def test_latencies_of_two_ways_have_a_note_each():
+    notes = cost_table([record("mini"), record("micro"), record("sl", threads=1)]).notes
+    assert [note[:31] for note in notes if "CPU threads: 2" in note] == ["Latency of nafnet mini, nafnet "]
+    assert [note[:20] for note in notes if "CPU threads: 1" in note] == ["Latency of nafnet sl"]
+
+
+def test_costs_of_two_input_sizes_are_not_mixed():
+    with pytest.raises(ValueError, match="128 and 256 pixels: measure them at one --size"):
+        cost_table([record("mini"), record("micro", input_size=128)])

@@ -11,6 +11,7 @@ from bench.__main__ import app
 from bench.cell import Filters, teacher_cell
 from bench.imported import import_weights
 from bench.networks.base import build_network
+from bench.networks.official import official_state
 from bench.plan import Planner
 from bench.record import read_cell, read_networks
 from bench.teach import import_teacher
@@ -18,8 +19,7 @@ from bench.teach import import_teacher
 
 def write_weights(path, name, size="micro", **changes):
     network = build_network(name, size, seed=4)
-    state = {network.official_name(key): value for key, value in network.state_dict().items()}
-    torch.save({"params": state | changes}, path)
+    torch.save({"params": official_state(network) | changes}, path)
     return path
 
 
@@ -125,7 +125,7 @@ def test_weights_that_do_not_fit_change_nothing(weights, tmp_path, make_params, 
 def test_weights_for_other_images_are_refused(tmp_path):
     with torch.device("meta"):
         network = build_network("restormer", "base_grey")
-    state = {network.official_name(key): torch.zeros(value.shape) for key, value in network.state_dict().items()}
+    state = {name: torch.zeros(value.shape) for name, value in official_state(network).items()}
     torch.save(state, tmp_path / "grey.pth")
     with pytest.raises(ValueError, match="takes 1 channels, the benchmark's images are RGB"):
         import_weights(tmp_path / "grey.pth")

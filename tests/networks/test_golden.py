@@ -9,7 +9,7 @@ import torch
 
 from bench.networks import NETWORKS, build_network, load_official
 from bench.networks.foreign import SpandrelNetwork
-from bench.networks.official import recognise
+from bench.networks.official import official_state, recognise
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "networks"
 ABOUT = {name: json.loads((GOLDEN / f"{name}_a.json").read_text()) for name in NETWORKS}
@@ -72,7 +72,7 @@ def test_a_full_size_has_exactly_the_official_names_and_shapes(name, size):
         network = load_official(state)
     architecture = recognise(state)
     assert (architecture.network, architecture.size) == (name, size)
-    shapes = {network.official_name(key): list(value.shape) for key, value in network.state_dict().items()}
+    shapes = {key: list(value.shape) for key, value in official_state(network).items()}
     assert shapes == full["keys"]
     assert sum(parameter.numel() for parameter in network.parameters()) == full["params"]
 
@@ -98,7 +98,7 @@ def test_local_means_of_nafnet_agree():
 def test_a_second_implementation_agrees(name, size, settings):
     """That of the library spandrel, which lays Uformer out for images of 256 pixels."""
     network = build_network(name, size)
-    state = {network.official_name(key): value for key, value in network.state_dict().items()}
+    state = official_state(network)
     generator = torch.Generator().manual_seed(0)
     for value in filter(torch.is_floating_point, state.values()):  # away from scales that start at zero
         value += 0.02 * torch.randn(value.shape, generator=generator)

@@ -6,19 +6,18 @@ import pytest
 import torch
 
 from bench.networks import NETWORKS, build_network, load_official
-from bench.networks.official import read_weights, recognise
+from bench.networks.official import official_state, read_weights, recognise
 
 
-def official_state(name, size="micro"):
+def weights(name, size="micro"):
     """The weights of one of our networks as its official code would name them."""
-    network = build_network(name, size)
-    return {network.official_name(key): value for key, value in network.state_dict().items()}
+    return official_state(build_network(name, size))
 
 
 @pytest.mark.parametrize("size", ["micro", "mini", "sl"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_family_and_size_are_read_off_names_and_shapes(name, size):
-    state = official_state(name, size)
+    state = weights(name, size)
     architecture = recognise(state)
     assert (architecture.network, architecture.size) == (name, size)
     network = load_official(state)
@@ -29,7 +28,7 @@ def test_family_and_size_are_read_off_names_and_shapes(name, size):
 
 def test_a_configuration_without_a_name_is_custom():
     network = NETWORKS["restormer"](8, (1, 2, 1, 1), 2, (1, 2, 2, 4), expansion=2.0)
-    state = {network.official_name(key): value for key, value in network.state_dict().items()}
+    state = official_state(network)
     architecture = recognise(state)
     assert architecture.size == "custom"
     assert architecture.arguments["num_blocks"] == (1, 2, 1, 1)
@@ -39,52 +38,52 @@ def test_a_configuration_without_a_name_is_custom():
 
 def test_settings_without_a_trace_come_from_the_preset():
     with torch.device("meta"):
-        state = official_state("nafnet", "gopro_width32")
+        state = weights("nafnet", "gopro_width32")
     assert recognise(state).arguments["local_patch"] == 256
 
 
 @pytest.mark.parametrize("wrapper", [None, "params", "state_dict", "params_ema"])
 @pytest.mark.parametrize("prefix", ["", "module."])
 def test_wrapped_and_prefixed(wrapper, prefix, tmp_path):
-    state = {prefix + key: value for key, value in official_state("nafnet").items()}
+    state = {prefix + key: value for key, value in weights("nafnet").items()}
     torch.save({wrapper: state, "epoch": 3} if wrapper else state, tmp_path / "weights.pth")
     assert load_official(read_weights(tmp_path / "weights.pth")).encoder_channels[0] == 8
 
 
 def test_half_precision_weights_are_loaded_in_single():
-    state = {key: value.half() for key, value in official_state("nafnet").items()}
+    state = {key: value.half() for key, value in weights("nafnet").items()}
     assert {p.dtype for p in load_official(state).parameters()} == {torch.float32}
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_missing_and_additional_tensors_are_named(name):
-    state = official_state(name)
+    state = weights(name)
     last = list(state)[-1]
     del state[last]
     with pytest.raises(ValueError, match=f"1 tensors missing, the first being '{last}'"):
         load_official(state)
     with pytest.raises(ValueError, match=r"1 tensors not expected, the first being 'foo.weight'"):
-        load_official(official_state(name) | {"foo.weight": torch.zeros(1)})
+        load_official(weights(name) | {"foo.weight": torch.zeros(1)})
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_whichever_tensor_is_gone_the_error_says_so(name):
     """Also where it is one that the configuration is read off."""
-    state = official_state(name)
+    state = weights(name)
     for key in list(state)[::5]:
         with pytest.raises(ValueError, match=r"missing|another architecture|expected"):
             load_official({other: value for other, value in state.items() if other != key})
 
 
 def test_a_wrong_shape_is_named():
-    state = official_state("restormer")
+    state = weights("restormer")
     state["output.weight"] = state["output.weight"][:, :-1]
     with pytest.raises(ValueError, match=r"output.weight is \(3, 7, 3, 3\), expected \(3, 8, 3, 3\)"):
         load_official(state)
 
 
 def test_a_table_that_is_not_ours_is_refused():
-    state = official_state("uformer")
+    state = weights("uformer")
     key = "encoderlayer_0.blocks.0.attn.relative_position_index"
     state[key] = state[key].flip(0)
     with pytest.raises(ValueError, match=f"{key} is not the table"):
@@ -93,9 +92,9 @@ def test_a_table_that_is_not_ours_is_refused():
 
 def test_another_family_is_refused_with_the_differences():
     with pytest.raises(ValueError, match=r"expected weights of restormer: .*missing.*not expected.*--network nafnet"):
-        recognise(official_state("nafnet"), expected="restormer")
+        recognise(weights("nafnet"), expected="restormer")
     with pytest.raises(KeyError, match="'restormer'"):
-        recognise(official_state("nafnet"), expected="restorer")
+        recognise(weights("nafnet"), expected="restorer")
 
 
 def test_an_unknown_architecture_is_refused():
@@ -117,7 +116,7 @@ class Hostile:
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 def test_a_pickle_that_needs_code_is_refused(tmp_path, capsys):
-    torch.save({"params": official_state("nafnet"), "options": Hostile()}, tmp_path / "weights.pth")
+    torch.save({"params": weights("nafnet"), "options": Hostile()}, tmp_path / "weights.pth")
     (tmp_path / "bare.pth").write_bytes(pickle.dumps(Hostile()))
     for name, reason in (("weights.pth", "reading it would run .*print"), ("bare.pth", "a pickle with code")):
         with pytest.raises(ValueError, match=f"{name}: not a plain PyTorch file of tensors: .*{reason}") as caught:
@@ -127,7 +126,7 @@ def test_a_pickle_that_needs_code_is_refused(tmp_path, capsys):
 
 
 def test_a_damaged_file_is_refused(tmp_path):
-    torch.save(official_state("nafnet"), tmp_path / "whole.pth")
+    torch.save(weights("nafnet"), tmp_path / "whole.pth")
     (tmp_path / "cut.pth").write_bytes((tmp_path / "whole.pth").read_bytes()[:5000])
     (tmp_path / "empty.pth").write_bytes(b"")
     (tmp_path / "text.pth").write_text("# Weights")
