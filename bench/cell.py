@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from bench.config import DEFAULT_PROFILE, Params, Training
+from bench.config import DEFAULT_PROFILE, Params, Recipe
 from bench.registry import UnknownNameError
 
 CellRole = Literal["student", "removal", "reconstruction"]
@@ -34,10 +34,10 @@ class Cell:
 
     def size(self, params: Params) -> str:
         """The size preset of the network that is trained."""
-        return params.sizes.student if self.role == "student" else params.sizes.teacher
+        return params.sizes.of("student" if self.role == "student" else "teacher", self.network)
 
-    def training(self, params: Params) -> Training:
-        """How the network is trained."""
+    def recipe(self, params: Params) -> Recipe:
+        """What the grid says of how the network is trained."""
         return params.train if self.role == "student" else getattr(params.teachers, self.role)
 
 
@@ -60,12 +60,14 @@ class Workspace:
     Attributes:
         results: Records and tables; meant for version control.
         runs: Checkpoints and trained weights; not for version control.
-        data: The embedded data.
+        data: The embedded data sets.
+        datasets: Real data sets.
     """
 
     results: Path
     runs: Path
     data: Path = Path("data")
+    datasets: Path = Path("datasets")
 
     @classmethod
     def of(cls, profile: str, results: Path | None = None, scored_on: str = "") -> "Workspace":

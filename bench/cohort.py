@@ -13,9 +13,9 @@ from bench.batch import Batch
 from bench.cell import Cell, Cohort
 from bench.config import digest
 from bench.datasets.base import draw_batch
+from bench.datasets.loader import prefetched
 from bench.distiller import METHODS, Role
 from bench.evaluate import Scores, score
-from bench.metrics.protocol import get_protocol
 from bench.networks.base import RestorationNetwork, weights_digest
 from bench.plan import Plan, Planner
 from bench.progress import StepProgress
@@ -53,7 +53,7 @@ def run_cohort(plans: Sequence[Plan], planner: Planner, progress: StepProgress) 
         return {}
     teachers = _teachers(plans, planner)
     members = [_member(plan, planner, teachers) for plan in plans]
-    training = first.training(planner.params)
+    training = planner.training(first)
     source = planner.data(first.task).training
 
     def draw(step: int) -> Batch:
@@ -62,7 +62,8 @@ def run_cohort(plans: Sequence[Plan], planner: Planner, progress: StepProgress) 
 
     if not all(member.is_done for member in members):
         progress.start(Cohort(tuple(plan.cell for plan in plans)).name, training.steps)
-    fit(members, teachers, draw, planner.params.checkpoint_seconds, progress.step)
+    with prefetched(draw, planner.params.workers) as batches:
+        fit(members, teachers, batches, planner.params.checkpoint_seconds, progress.step)
     return _score_members(plans, members, planner, started)
 
 
@@ -117,7 +118,7 @@ def score_network(
 ) -> tuple[Scores, dict[str, float]]:
     """Scores a cell's network on a test set, and the degraded images under the same protocol."""
     data = planner.data(cell.task)
-    protocol = get_protocol(data.protocol(test_set))
+    protocol = data.protocol(test_set)
     sees: Literal["degraded", "clean"] = "clean" if cell.role == "reconstruction" else "degraded"
     pairs, tiling = data.test_sets[test_set], planner.params.tiling
     return score(network, pairs, protocol, sees, tiling), data.input_scores(test_set)
@@ -131,13 +132,18 @@ def _member(plan: Plan, planner: Planner, teachers: Mapping[Role, RestorationNet
         torch.manual_seed(int(generator("adapters", cell.method, cell.seed).integers(2**31)))
         distiller = METHODS[cell.method](student, teachers, planner.method_config(cell))
     distiller = distiller.to(memory_format=torch.channels_last)
-    training = cell.training(planner.params)
+    training = planner.training(cell)
     return Member(cell.path, distiller, training, planner.workspace.checkpoint(cell), plan.config_sha256)
 
 
 def _score(plan: Plan, network: RestorationNetwork, planner: Planner, run: RunInfo, **training: Any) -> None:
     """Scores a cell's network on every test set and writes its records."""
-    for test_set in planner.data(plan.cell.task).test_sets:
+    for test_set, pairs in planner.data(plan.cell.task).test_sets.items():
+        if plan.cell.role == "reconstruction" and pairs.pair(0)[1] is None:
+            reason = f"{test_set} has no clean images, which this teacher is shown"
+            record = _record(plan, test_set, planner, run, status="skipped", reason=reason)
+            write_record(planner.workspace.record(plan.cell, test_set), record)
+            continue
         scores, inputs = score_network(network, plan.cell, test_set, planner)
         record = _record(
             plan,
@@ -147,6 +153,7 @@ def _score(plan: Plan, network: RestorationNetwork, planner: Planner, run: RunIn
             status="ok",
             metrics=scores.means(),
             input_metrics=inputs,
+            unavailable=planner.data(plan.cell.task).unavailable(test_set),
             num_images=len(scores.names),
             **training,
         )
@@ -164,7 +171,7 @@ def _write_skipped(plan: Plan, planner: Planner, run: RunInfo) -> None:
 
 def _record(plan: Plan, test_set: str, planner: Planner, run: RunInfo, **outcome: Any) -> CellRecord:
     """The record of a cell on a test set: what was run, and its outcome."""
-    cell, protocol = plan.cell, get_protocol(planner.data(plan.cell.task).protocol(test_set))
+    cell, protocol = plan.cell, planner.data(plan.cell.task).protocol(test_set)
     config = planner.record_config(cell, test_set, plan.config)
     return CellRecord(
         task=cell.task,

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError, model_validator
 
 from bench.registry import UnknownNameError
 
@@ -43,6 +44,46 @@ class Training(Settings):
     restoration_loss: RestorationLoss = "rmse"
 
 
+class Recipe(Settings):
+    """What a task or a grid says of training; what the grid leaves out, its tasks decide.
+
+    Attributes:
+        steps: Optimiser steps; instead of ``epochs``.
+        epochs: How often every training pair (or clean image) is drawn on average; instead of ``steps``.
+    """
+
+    steps: PositiveInt | None = None
+    epochs: float | None = Field(default=None, gt=0)
+    batch_size: PositiveInt | None = None
+    crop_size: int | None = Field(default=None, ge=16, multiple_of=16)
+    learning_rate: float | None = Field(default=None, gt=0, le=1)
+    final_learning_rate: float | None = Field(default=None, ge=0, le=1)
+    restoration_loss: RestorationLoss | None = None
+
+    @model_validator(mode="after")
+    def _has_one_length(self) -> "Recipe":
+        if self.steps and self.epochs:
+            raise ValueError("steps and epochs both say how long to train; keep one of them")
+        return self
+
+    def over(self, base: "Recipe") -> "Recipe":
+        """This recipe, completed by another."""
+        values = self.model_dump(exclude_none=True)
+        length = {"steps", "epochs"} if values.keys() & {"steps", "epochs"} else set()
+        return Recipe(**{**base.model_dump(exclude_none=True, exclude=length), **values})
+
+    def training(self, num_items: Callable[[], int]) -> Training:
+        """The training that a complete recipe describes.
+
+        Args:
+            num_items: Tells how many training pairs there are; only asked where the recipe counts epochs.
+        """
+        values = self.model_dump(exclude_none=True, exclude={"epochs"})
+        if self.epochs is not None and self.batch_size is not None:
+            values["steps"] = math.ceil(self.epochs * num_items() / self.batch_size)
+        return Training(**values)
+
+
 class Teachers(Settings):
     """How the teachers are trained, by role.
 
@@ -52,16 +93,30 @@ class Teachers(Settings):
         seed: Of the teachers' initial weights and crops; all students share one pair of teachers.
     """
 
-    removal: Training
-    reconstruction: Training
+    removal: Recipe = Recipe()
+    reconstruction: Recipe = Recipe()
     seed: NonNegativeInt = 0
 
 
 class Sizes(Settings):
-    """Size presets of the networks, by their part in the distillation."""
+    """Size presets of the networks, by their part in the distillation: one for all families, or one by family."""
 
-    teacher: str = "mini"
-    student: str = "micro"
+    teacher: str | dict[str, str] = "mini"
+    student: str | dict[str, str] = "micro"
+
+    def of(self, part: Literal["teacher", "student"], network: str) -> str:
+        """The size preset of a family.
+
+        Raises:
+            ValueError: The grid names presets by family, and none for this one.
+        """
+        presets = getattr(self, part)
+        if isinstance(presets, str):
+            return presets
+        if network not in presets:
+            raise ValueError(f"sizes.{part} names no preset of {network}; it has {', '.join(presets)}")
+        preset: str = presets[network]
+        return preset
 
 
 class Tiling(Settings):
@@ -90,12 +145,15 @@ class Params(Settings):
         methods: Registered methods.
         seeds: One run per seed; it decides initial weights and crops.
         sizes: Which preset is the teacher, which the student.
-        teachers: Training of the teachers.
-        train: Training of the students.
+        teachers: Training of the teachers; what is left out, the task decides.
+        train: Training of the students; likewise.
         method_configs: Settings of single methods, by name; everything else is the method's default.
+        test_sets: Only these of the tasks' test sets; None for all.
         evaluate_on: ``test``, or ``validation``: images held out from the training data, for choosing settings.
         tiling: How test images are cut; None restores each as a whole.
         threads: CPU threads of PyTorch; results on CPU depend on it.
+        workers: Threads that read and degrade the next batches while a step runs; results do not depend on it.
+        memory_gb: Decoded images to keep in memory for each training or test set, in GiB; the rest is read again.
         data_root: A real set of one task, with ``train`` and ``test`` pairs, that takes the place of the embedded ones.
         test_root: A real set of one task that takes the place of the test sets only.
         checkpoint_seconds: Time between two checkpoints of a running cohort.
@@ -106,19 +164,25 @@ class Params(Settings):
     methods: tuple[str, ...] = Field(min_length=1)
     seeds: tuple[NonNegativeInt, ...] = Field(min_length=1)
     sizes: Sizes = Sizes()
-    teachers: Teachers
-    train: Training
+    teachers: Teachers = Teachers()
+    train: Recipe = Recipe()
     method_configs: dict[str, dict[str, Any]] = {}
+    test_sets: tuple[str, ...] | None = None
     evaluate_on: Literal["test", "validation"] = "test"
     tiling: Tiling | None = None
     threads: PositiveInt = 2
+    workers: NonNegativeInt = 1
+    memory_gb: float = Field(default=2.0, ge=0)
     data_root: Path | None = None
     test_root: Path | None = None
     checkpoint_seconds: float = Field(default=60.0, gt=0)
 
     def network_sizes(self) -> list[tuple[str, str]]:
         """Every (network, size preset) of the grid."""
-        return [(network, size) for network in self.networks for size in (self.sizes.teacher, self.sizes.student)]
+        return [(network, size) for network in self.networks for size in self._presets(network)]
+
+    def _presets(self, network: str) -> tuple[str, str]:
+        return self.sizes.of("teacher", network), self.sizes.of("student", network)
 
 
 def load_params(path: Path, overrides: Mapping[str, Any] | None = None) -> Params:

@@ -1,7 +1,7 @@
 """Restoring images with a trained network, and scoring a test set under its protocol."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -11,7 +11,9 @@ from torch import Tensor
 
 from bench.config import Tiling
 from bench.datasets.base import PairSource
-from bench.metrics.protocol import Protocol, to_uint8
+from bench.datasets.degrade import Image
+from bench.datasets.images import Pixels
+from bench.metrics.protocol import Protocol
 from bench.networks.base import RestorationNetwork
 
 
@@ -46,6 +48,7 @@ def score(
     protocol: Protocol,
     sees: Literal["degraded", "clean"] = "degraded",
     tiling: Tiling | None = None,
+    watch: Callable[[str, Tensor], None] = lambda name, restored: None,
 ) -> Scores:
     """Restores every image of a test set and scores it under the protocol.
 
@@ -55,26 +58,35 @@ def score(
         protocol: The test set's protocol.
         sees: What the network is given; a reconstruction teacher is scored on what it was trained to do.
         tiling: How images are cut; None restores each as a whole.
+        watch: Is given the name and the levels of every image before it is scored, to keep or to show them.
+
+    Raises:
+        ValueError: The set has no clean images, and they are needed.
     """
     names: list[str] = []
     values: dict[str, list[float]] = {}
     for index in range(len(pairs)):
-        degraded, clean = map(_to_tensor, pairs.pair(index))
-        restored = degraded
-        if network is not None:
-            restored = restore(network, degraded if sees == "degraded" else clean, tiling)
+        degraded, clean = pairs.pair(index)
+        seen = degraded if sees == "degraded" else clean
+        if seen is None:
+            raise ValueError(f"{pairs.dataset} has no clean images, which a {sees}-image teacher is shown")
+        if network is None and seen.dtype == np.uint8:
+            restored = _batch(seen)
+        else:
+            restored = protocol.levels(restore(network, to_tensor(seen), tiling) if network else to_tensor(seen))
         names.append(pairs.name(index))
-        for key, value in protocol.score(restored, clean).items():
+        watch(names[-1], restored)
+        for key, value in protocol.score(restored, None if clean is None else _batch(clean)).items():
             values.setdefault(key, []).append(value.item())
     return Scores(names, values)
 
 
 def restore(network: RestorationNetwork, image: Tensor, tiling: Tiling | None = None) -> Tensor:
-    """Restores 8-bit images ``(N, 3, H, W)`` of any size to 8-bit images.
+    """Restores images ``(N, 3, H, W)`` of any size.
 
     Args:
         network: The network.
-        image: uint8 images.
+        image: float32 in units of [0, 1].
         tiling: Cuts large images, so that memory depends on the tile and not on the image. A pixel further from the
             nearest seam or tile edge than the network sees comes out as from the whole image; what a network takes from
             all of an image, such as a mean, it takes from the tile.
@@ -95,8 +107,7 @@ def restore(network: RestorationNetwork, image: Tensor, tiling: Tiling | None = 
 
 def _restore_whole(network: RestorationNetwork, image: Tensor) -> Tensor:
     with torch.inference_mode():
-        normalised = image.float().div(255).to(memory_format=torch.channels_last)
-        return to_uint8(network.restore(normalised))
+        return network.restore(image.to(memory_format=torch.channels_last))
 
 
 class _Span(NamedTuple):
@@ -125,6 +136,11 @@ def _spans(length: int, tiling: Tiling, multiple: int) -> list[_Span]:
     return [_Span(slice(a, b), slice(*kept)) for a, b, kept in zip(starts, stops, edges, strict=True)]
 
 
-def _to_tensor(image: np.ndarray) -> Tensor:
+def to_tensor(image: Pixels | Image) -> Tensor:
+    """``(H, W, 3)`` 8-bit levels, or values in units of [0, 1], as ``(1, 3, H, W)`` float32 in these units."""
+    return _batch(image).float().div(255) if image.dtype == np.uint8 else _batch(image)  # type: ignore[arg-type]
+
+
+def _batch(image: Pixels) -> Tensor:
     """``(H, W, 3)`` array to ``(1, 3, H, W)`` tensor."""
     return torch.tensor(image).permute(2, 0, 1).unsqueeze(0)

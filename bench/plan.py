@@ -1,24 +1,21 @@
 """What a run would do: each cell's resolved configuration, and whether its records are up to date."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, Literal
 
 import torch
 from pydantic import ValidationError
 
 from bench.cell import Cell, Cohort, Filters, Workspace, expand, teacher_cell
-from bench.config import Params, describe_errors, digest
-from bench.datasets.base import DATASETS, PairSource
+from bench.config import Params, Training, describe_errors, digest
+from bench.datasets.base import Shelf
 from bench.distiller import METHODS, MethodConfig, Role
-from bench.evaluate import score
 from bench.imported import ImportedTeacher
-from bench.metrics.protocol import get_protocol
 from bench.networks.base import RestorationNetwork, build_network
 from bench.record import read_cell
-from bench.tasks.base import TASKS, Task
+from bench.sources import TaskData
 from bench.train import read_checkpoint
 
 Status = Literal["run", "resume", "up to date", "unsupported"]
@@ -42,50 +39,6 @@ class Plan:
     steps_left: int = 0
 
 
-class TaskData:
-    """The training pairs and test sets of a task, opened once; their digests make records stale when they change."""
-
-    def __init__(self, name: str, params: Params, workspace: Workspace) -> None:
-        self._name = name
-        self.task: Task = TASKS[name]
-        self._params = params
-        self._workspace = workspace
-        self._input_scores: dict[str, dict[str, float]] = {}
-
-    @cached_property
-    def training(self) -> PairSource:
-        """The training pairs."""
-        return self.task.training_source(self._params.data_root, self._workspace.data)
-
-    @cached_property
-    def training_digest(self) -> str:
-        """Digest of the training images and of how they are degraded."""
-        return self.training.digest()
-
-    @cached_property
-    def test_sets(self) -> Mapping[str, PairSource]:
-        """The sets to score on by name: the task's test sets, or its validation images."""
-        if self._params.evaluate_on == "validation":
-            return {f"{self._name}_validation": self.task.validation_source(self._workspace.data)}
-        return self.task.test_folders(self._params.test_root or self._params.data_root, self._workspace.data)
-
-    @cached_property
-    def test_digests(self) -> dict[str, str]:
-        """Digest of each test set."""
-        return {name: pairs.digest() for name, pairs in self.test_sets.items()}
-
-    def input_scores(self, test_set: str) -> dict[str, float]:
-        """The mean scores of a test set's degraded images themselves, computed once."""
-        if test_set not in self._input_scores:
-            protocol = get_protocol(self.protocol(test_set))
-            self._input_scores[test_set] = score(None, self.test_sets[test_set], protocol).means()
-        return self._input_scores[test_set]
-
-    def protocol(self, test_set: str) -> str:
-        """The name of a test set's protocol: its declaration's, else the task's."""
-        return (DATASETS[test_set].protocol if test_set in DATASETS else None) or self.task.protocol
-
-
 class Planner:
     """Resolves and judges the cells of one grid."""
 
@@ -98,7 +51,8 @@ class Planner:
     def data(self, task: str) -> TaskData:
         """The data of a task."""
         if task not in self._data:
-            self._data[task] = TaskData(task, self.params, self.workspace)
+            shelf = Shelf(self.workspace.data, self.workspace.datasets)
+            self._data[task] = TaskData(task, self.params, shelf)
         return self._data[task]
 
     def cohorts(self, filters: Filters) -> list[Cohort]:
@@ -125,7 +79,7 @@ class Planner:
         Raises:
             ValueError: The params file sets one that does not exist or is out of range; the message has its key path.
         """
-        values = {"restoration_loss": cell.training(self.params).restoration_loss}
+        values = {"restoration_loss": self.training(cell).restoration_loss}
         if cell.role == "student":
             values |= self.params.method_configs.get(cell.method, {})
         config = METHODS[cell.method].Config
@@ -133,6 +87,11 @@ class Planner:
             return config.model_validate(values)
         except ValidationError as error:
             raise ValueError(describe_errors(error, f"method_configs.{cell.method}", config)) from error
+
+    def training(self, cell: Cell) -> Training:
+        """How a cell is trained: what the grid says, completed by the task."""
+        data = self.data(cell.task)
+        return cell.recipe(self.params).over(data.task.recipe).training(lambda: data.num_training)
 
     def imported(self, cell: Cell) -> ImportedTeacher | None:
         """The weights from a file that take the place of training a teacher, or None."""
@@ -166,7 +125,7 @@ class Planner:
             "size": cell.size(self.params),
             "method": cell.method,
             "method_config": self.method_config(cell).model_dump(mode="json"),
-            "training": cell.training(self.params).model_dump(mode="json"),
+            "training": self.training(cell).model_dump(mode="json"),
             "seed": cell.seed,
             "threads": self.params.threads,
             "training_data": self.data(cell.task).training_digest,
@@ -187,7 +146,7 @@ class Planner:
         Raises:
             ValueError: They do not; the message has what their side must be a multiple of.
         """
-        side = cell.training(self.params).crop_size
+        side = self.training(cell).crop_size
         multiple = math.lcm(*(network.size_multiple for network in networks))
         if side % multiple:
             part = "train" if cell.role == "student" else f"teachers.{cell.role}"
@@ -212,7 +171,7 @@ class Planner:
         else:
             self.check_crops(cell, (student, *teachers.values()))
             state = read_checkpoint(self.workspace.checkpoint(cell), sha256)
-            done, steps = state["step"] if state else 0, cell.training(self.params).steps
+            done, steps = state["step"] if state else 0, self.training(cell).steps
             status, steps_left = "resume" if done else "run", steps - done
             todo = f"{steps_left} of {steps} steps, then score on" if steps_left else "trained, to score on"
             detail = f"{todo} {', '.join(stale)}"
@@ -220,7 +179,7 @@ class Planner:
 
     def record_config(self, cell: Cell, test_set: str, config: dict[str, Any]) -> dict[str, Any]:
         """Everything that decides a record: the cell's configuration, the test set and its protocol."""
-        protocol = get_protocol(self.data(cell.task).protocol(test_set))
+        protocol = self.data(cell.task).protocol(test_set)
         return {
             **config,
             "test_set": test_set,
@@ -245,11 +204,11 @@ class Planner:
     def _with_weights(self, plan: Plan, is_needed: bool) -> Plan:
         if plan.status != "up to date" or not is_needed or self.imported(plan.cell) or self.trained(plan.cell):
             return plan
-        steps = plan.cell.training(self.params).steps
+        steps = self.training(plan.cell).steps
         detail = "its records are up to date, but a student needs its weights"
         return replace(plan, status="run", detail=detail, steps_left=steps)
 
     def trained(self, cell: Cell) -> dict[str, Any] | None:
         """The finished checkpoint of a cell, or None where its training is not complete."""
         state = read_checkpoint(self.workspace.checkpoint(cell), digest(self.resolve(cell)))
-        return state if state and state["step"] >= cell.training(self.params).steps else None
+        return state if state and state["step"] >= self.training(cell).steps else None

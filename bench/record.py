@@ -36,6 +36,7 @@ class CellRecord(_Strict):
         status: ``ok``, or ``skipped`` with a reason: the method does not support this pair.
         metrics: Mean over the images, by key; keys carry their unit (``psnr_db``).
         input_metrics: The same metrics of the degraded images themselves.
+        unavailable: The metrics of the protocol that could not be computed, and why.
         signatures: By metric key, the definition that was computed.
         terms: The loss terms at the last step.
         initial_sha256: Digest of the network's initial weights, the same for all methods of a cohort; empty where none
@@ -59,6 +60,7 @@ class CellRecord(_Strict):
     signatures: dict[str, str] = Field(default={})
     metrics: Metrics = Field(default={})
     input_metrics: Metrics = Field(default={})
+    unavailable: dict[str, str] = Field(default={})
     num_images: int = 0
     steps: int = 0
     terms: dict[str, float] = Field(default={})

@@ -62,7 +62,7 @@ def open_grid(
         ValueError: The parameters are invalid, or the options contradict one another.
         FileNotFoundError: There is no such params file.
     """
-    from bench.tasks.base import dataset_name  # not above: it imports torch, which --help can do without
+    from bench.sources import dataset_name  # not above: it imports torch, which --help can do without
 
     name, path = profile_params(profile, params_file)
     overrides: dict[str, Any] = {}

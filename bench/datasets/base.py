@@ -1,6 +1,8 @@
 """What a data set is, and how training batches are drawn from one."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -9,22 +11,49 @@ import torch
 from bench.batch import Batch
 from bench.datasets.degrade import Degradation, Image
 from bench.datasets.images import Pixels
+from bench.datasets.layout import Item, Layout, shown
 from bench.registry import Registry
 from bench.seeding import generator
 
 
+class Split:
+    """One split of a data set: where its images are, and how many there should be.
+
+    Args:
+        layouts: The official layout first, then those of well-known copies; the first that fits is read.
+        num_items: Pairs, or images of a set without pairs.
+        num_clean: Different clean images, where several degraded versions share one, if that is known.
+    """
+
+    def __init__(self, *layouts: Layout, num_items: int, num_clean: int | None = None) -> None:
+        self.layouts = layouts
+        self.num_items = num_items
+        self.num_clean = num_clean
+
+    def find(self, root: Path) -> list[Item]:
+        """Finds the split's images; empty where none of the layouts fits.
+
+        Raises:
+            ValueError: A file has no partner, or two files share one name.
+        """
+        return next(filter(None, (layout.find(root) for layout in self.layouts)), [])
+
+
 @dataclass(frozen=True)
 class DataSet:
-    """The declaration of an embedded data set, ``data/<name>``.
+    """The declaration of a data set.
 
     Attributes:
         title: What it is, for tables and documentation.
         authors: Who made its images.
-        licence: The terms of its images.
-        url: Where they come from.
+        licence: The terms of its images, as far as they are stated.
+        url: Its home page.
         reference: The publication or method behind it.
-        protocol: Name of the evaluation protocol of a test set; None for sets of clean images.
-        degradation: What makes the degraded images out of the clean ones; None for sets of clean images.
+        protocol: Name of the evaluation protocol of its test split; None for sets that are only trained on.
+        degradation: What makes the degraded images out of the clean ones, of an embedded test set.
+        splits: Its splits, by name: ``train``, ``val``, ``test``.
+        is_embedded: Whether it comes with the benchmark, in ``data/``; others are in ``datasets/`` once imported.
+        note: What a user should know, such as differences between copies.
     """
 
     title: str
@@ -34,9 +63,53 @@ class DataSet:
     reference: str
     protocol: str | None = None
     degradation: Degradation | None = None
+    splits: Mapping[str, Split] = field(default_factory=dict)
+    is_embedded: bool = False
+    note: str = ""
 
 
 DATASETS: Registry[DataSet] = Registry("data set", "slkd_bench.datasets")
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The folders in which data sets stand, each under its name.
+
+    Attributes:
+        embedded: The sets that come with the benchmark.
+        imported: Real sets.
+    """
+
+    embedded: Path = Path("data")
+    imported: Path = Path("datasets")
+
+    def place(self, name: str) -> Path:
+        """Where a declared data set belongs."""
+        return (self.embedded if DATASETS[name].is_embedded else self.imported) / name
+
+    def find(self, name: str, split: str) -> list[Item]:
+        """Finds the images of a declared data set.
+
+        Raises:
+            UnknownNameError: No such data set.
+            FileNotFoundError: It is not there; the message says where it belongs and how to get it.
+            ValueError: A file has no partner, or the set has no such split.
+        """
+        declared, root = DATASETS[name].splits, self.place(name)
+        if split not in declared:
+            raise ValueError(f"data set {name!r} has no {split} split; it has {' and '.join(declared)}")
+        items = declared[split].find(root)
+        if not items:
+            expected = " or ".join(map(str, declared[split].layouts))
+            raise FileNotFoundError(f"{root}: no {split} images of {name}; expected {expected}; {_remedy(name, root)}")
+        return items
+
+
+def _remedy(name: str, root: Path) -> str:
+    if DATASETS[name].is_embedded:
+        return "embedded data comes with `dvc pull`"
+    there = shown(sorted(root.iterdir())) if root.is_dir() else "no such folder"
+    return f"found {there or 'an empty folder'}; get it from {DATASETS[name].url}, then `python -m bench data import {name} --from DIR`"
 
 
 class PairSource(Protocol):
@@ -54,8 +127,13 @@ class PairSource(Protocol):
     def name(self, index: int) -> str:
         """What a table calls pair ``index``."""
 
-    def pair(self, index: int) -> tuple[Pixels, Pixels]:
-        """Returns the whole degraded and clean image, ``(H, W, 3)`` uint8, the same at every call."""
+    def pair(self, index: int) -> tuple[Pixels | Image, Pixels | None]:
+        """Returns the whole degraded and clean image, the same at every call.
+
+        Returns:
+            ``(H, W, 3)``: the degraded image as uint8 or, where it was never stored in 8 bits, float32 in units of
+            [0, 1]; the clean one as uint8, or None where there is none.
+        """
 
     def crop(self, rng: np.random.Generator, size: int) -> tuple[Image, Image]:
         """Draws a training sample: a random pair, place and orientation.

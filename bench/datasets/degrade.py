@@ -1,7 +1,7 @@
 """Synthetic degradations: from a clean image to what a camera in rain, motion, darkness or haze would have recorded.
 
-Every degradation returns values that an 8-bit file can hold, since that is how degraded images reach a network: the
-test images are files, so the training images must look as if they came from files.
+Every degradation of the embedded sets returns values that an 8-bit file can hold, since that is how degraded images
+reach a network: the test images are files, so the training images must look as if they came from files.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,8 @@ class Degradation(Protocol):
             rng: The only source of randomness.
 
         Returns:
-            ``(H, W, 3)`` float32, multiples of 1/255 in [0, 1], aligned with the centre of ``clean``.
+            ``(H, W, 3)`` float32, aligned with the centre of ``clean``: multiples of 1/255 in [0, 1], as a file holds
+            them, but for `UnclippedNoise`.
         """
 
 
@@ -56,8 +57,8 @@ class Noise:
         sigma: Range of the standard deviation, in units of 1/255; one value is drawn per image.
 
     Deviations:
-        Many papers leave noisy values unclipped and unrounded, which no file can hold; with these, scores are not
-        comparable at high sigma.
+        Many papers leave noisy values unclipped and unrounded, which no file can hold (`UnclippedNoise`); with these,
+        scores are not comparable at high sigma.
     """
 
     sigma: Range
@@ -66,6 +67,24 @@ class Noise:
     def __call__(self, clean: Image, rng: np.random.Generator) -> Image:
         sigma = np.float32(rng.uniform(*self.sigma) / 255)
         return _quantized(clean + sigma * rng.standard_normal(clean.shape, dtype=np.float32))
+
+
+@dataclass(frozen=True)
+class UnclippedNoise:
+    """`Noise` as denoising papers add it: to floating-point images, neither clipped nor rounded afterwards.
+
+    Attributes:
+        sigma: Standard deviation, in units of 1/255.
+
+    References:
+        K. Zhang et al., "Beyond a Gaussian Denoiser: Residual Learning of Deep CNN for Image Denoising", TIP 2017.
+    """
+
+    sigma: float
+    margin: ClassVar[int] = 0
+
+    def __call__(self, clean: Image, rng: np.random.Generator) -> Image:
+        return clean + np.float32(self.sigma / 255) * rng.standard_normal(clean.shape, dtype=np.float32)
 
 
 @dataclass(frozen=True)

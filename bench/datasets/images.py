@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
-MEMORY_BUDGET = 2 * 2**30
 
 Pixels = NDArray[np.uint8]
 
@@ -76,56 +76,26 @@ def list_images(folder: Path) -> list[Path]:
     found = [path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")]
     if not found:
         raise ValueError(f"{folder}: no images in this folder; expected files named {', '.join(sorted(EXTENSIONS))}")
-    paths = sorted(found, key=_natural_order)
     by_stem: dict[str, Path] = {}
-    for path in paths:
-        if path.stem in by_stem:
-            raise ValueError(f"{folder}: {by_stem[path.stem].name} and {path.name} have the same stem")
-        by_stem[path.stem] = path
-    return paths
+    for path in found:
+        # A case-insensitive file system would hold only one of `a.png` and `A.png`.
+        other = by_stem.setdefault(path.stem.casefold(), path)
+        if other != path:
+            names = " and ".join(sorted((other.name, path.name)))
+            raise ValueError(f"{folder}: {names} have the same stem but for case; remove or rename one")
+    return sorted(found, key=lambda path: natural_order(path.stem))
 
 
-def _natural_order(path: Path) -> tuple[list[tuple[int, str]], str]:
-    """``image-2`` comes before ``image-10``; the full name settles ties such as ``1`` and ``01``."""
-    parts = re.split(r"([0-9]+)", path.stem)
-    return [(int(part), "") if part.isdecimal() else (0, part) for part in parts], path.name
+def natural_order(name: str) -> tuple[list[tuple[int, str]], str]:
+    """A key to sort by: ``image-2`` comes before ``image-10``; the name itself settles ties such as ``1`` and ``01``."""
+    parts = re.split(r"([0-9]+)", name)
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in parts], name
 
 
-class DecodedImages:
-    """Decodes images and keeps them, so that training decodes each file once.
-
-    Images are kept until they fill the budget; the rest is decoded at every request. Nothing is evicted: under
-    random access a cache of the same size that evicts would hit no more often.
-
-    Args:
-        budget: How many bytes of pixels to keep at most: 2 GiB are about 4,600 images of 481x321.
-    """
-
-    def __init__(self, budget: int = MEMORY_BUDGET) -> None:
-        self._budget = budget
-        self._kept: dict[Path, Pixels] = {}
-
-    def __getitem__(self, path: Path) -> Pixels:
-        pixels = self._kept.get(path)
-        if pixels is None:
-            pixels = read_image(path)
-            if pixels.nbytes <= self._budget:
-                self._budget -= pixels.nbytes
-                self._kept[path] = pixels
-        return pixels
-
-
-def digest(folder: Path) -> str:
-    """Identifies a folder's content: the sha256 over its files' relative names and bytes, in sorted order.
-
-    Raises:
-        FileNotFoundError: There is no such folder.
-    """
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder")
+def digest(paths: Iterable[Path], base: Path) -> str:
+    """Identifies files by content: the sha256 over their names relative to ``base`` and their bytes, in sorted order."""
     total = hashlib.sha256()
-    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    for name in names:
-        content = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        total.update(f"{content} {name}\n".encode())
+    for name, path in sorted((path.relative_to(base).as_posix(), path) for path in set(paths)):
+        with path.open("rb") as file:
+            total.update(f"{hashlib.file_digest(file, 'sha256').hexdigest()} {name}\n".encode())
     return total.hexdigest()

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench.datasets.base import DATASETS, DataSet
+from bench.datasets.base import DATASETS, DataSet, Split
 from bench.datasets.degrade import Degradation
 from bench.datasets.images import Pixels
+from bench.datasets.layout import Clean, Pairs
 
 CROP_SIZE = 192
 
@@ -20,6 +21,8 @@ CORNERS: dict[str, tuple[tuple[int, int], ...]] = {
     "hubble_deep_field": ((250, 230),),
 }
 
+NUM_PHOTOS = sum(map(len, CORNERS.values()))
+
 PHOTOS = DataSet(
     title="Photographs",
     authors="NASA (astronaut); Stéfan van der Walt (chelsea); Rachel Michetti (coffee); SpaceX (rocket); "
@@ -27,13 +30,23 @@ PHOTOS = DataSet(
     licence="public domain (astronaut, rocket, hubble_deep_field) and CC0 (chelsea, coffee)",
     url="https://scikit-image.org/docs/stable/api/skimage.data.html",
     reference="S. van der Walt et al., scikit-image: image processing in Python, PeerJ 2014",
+    splits={"test": Split(Clean(("test/clean/{name}.png",)), num_items=NUM_PHOTOS)},
+    is_embedded=True,
 )
 DATASETS.register("photos")(PHOTOS)
 
 
 def degraded_photos(title: str, protocol: str, degradation: Degradation, reference: str) -> DataSet:
     """Declares a test set of pairs: the photographs, and the same degraded."""
-    return replace(PHOTOS, title=title, protocol=protocol, degradation=degradation, reference=reference)
+    pairs = Split(Pairs("test/degraded/{name}.png", "test/clean/{name}.png"), num_items=NUM_PHOTOS)
+    return replace(
+        PHOTOS,
+        title=title,
+        protocol=protocol,
+        degradation=degradation,
+        reference=reference,
+        splits={"test": pairs},
+    )
 
 
 def photographs() -> Iterator[tuple[str, Pixels]]:

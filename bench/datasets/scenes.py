@@ -8,10 +8,11 @@ from PIL import Image as Pillow
 from PIL import ImageDraw
 from scipy import ndimage
 
-from bench.datasets.base import DATASETS, DataSet
+from bench.datasets.base import DATASETS, DataSet, Split
 from bench.datasets.dead_leaves import Leaves, palette, textures
 from bench.datasets.degrade import Image, smooth_field, to_pixels
 from bench.datasets.images import Pixels
+from bench.datasets.layout import Clean
 from bench.seeding import generator
 
 SIZE = 256
@@ -24,6 +25,8 @@ DATASETS.register("scenes")(
         licence="Apache-2.0, as the code",
         url="https://doi.org/10.1023/A:1011109015675",
         reference="A. B. Lee, D. Mumford and J. Huang, Occlusion Models for Natural Images, IJCV 2001",
+        splits={split: Split(Clean((f"{split}/clean/{{name}}.png",)), num_items=n) for split, n in NUM_SCENES.items()},
+        is_embedded=True,
     )
 )
 

@@ -1,86 +1,51 @@
-"""What a restoration task is: a degradation to train on, and test sets to be scored on."""
+"""What a restoration task is: which images to train on, which to be scored on, and how."""
 
-import re
 from dataclasses import dataclass
-from pathlib import Path
 
-from bench.datasets.base import PairSource
+from bench.config import Recipe
 from bench.datasets.degrade import Degradation
-from bench.datasets.pairs import PairedFolder, SyntheticPairs, has_pairs, split_folder
 from bench.registry import Registry
+
+EMBEDDED_RECIPE = Recipe(
+    steps=2000,
+    batch_size=8,
+    crop_size=64,
+    learning_rate=1e-3,
+    final_learning_rate=1e-6,
+    restoration_loss="rmse",
+)
+"""For procedural scenes: docs/training.md has the search behind the loss."""
+
+PAPER_RECIPE = Recipe(
+    epochs=100,
+    batch_size=8,
+    crop_size=128,
+    learning_rate=3e-4,
+    final_learning_rate=1e-6,
+    restoration_loss="l1",
+)
+"""The SLKD paper's 100 epochs, batch 8, patch 128 and cosine schedule; learning rate and loss are those of Restormer."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """A restoration task on the embedded data, or on a real set of the same layout.
+    """A restoration task.
 
     Attributes:
         title: As in a table's caption.
-        degradation: What training images suffer; it spans the severities of the test sets.
-        train_set: Name of the embedded set of clean training images.
-        test_sets: Names of the embedded test sets.
-        protocol: Name of the evaluation protocol; a test set on disk is scored by it.
+        test_sets: Data sets whose test split is scored, each by its own protocol.
+        protocol: Name of the evaluation protocol; a test set of the user's own is scored by it.
+        train_set: The data set whose train split is trained on.
+        degradation: What images suffer in sets of clean images; None where all sets hold pairs.
+        recipe: How networks are trained, complete; a grid may replace any part.
     """
 
     title: str
-    degradation: Degradation
     test_sets: tuple[str, ...]
     protocol: str
     train_set: str = "scenes"
-
-    def training_source(self, data_root: Path | None, data: Path) -> PairSource:
-        """Opens the training pairs.
-
-        Args:
-            data_root: A real set with pairs in its folder ``train``; None for the embedded scenes.
-            data: The folder of the embedded sets.
-
-        Raises:
-            FileNotFoundError: The folder is missing.
-        """
-        if data_root is None:
-            return self._embedded(data, "train")
-        if not has_pairs(data_root / "train"):
-            raise FileNotFoundError(
-                f"{data_root / 'train'}: no training pairs (folders degraded and clean, or input and target); "
-                "to score finished cells on it, use --test-root"
-            )
-        return PairedFolder(data_root / "train", dataset_name(data_root))
-
-    def validation_source(self, data: Path) -> PairSource:
-        """Opens the embedded held-out scenes, degraded the same way at every call.
-
-        They also serve runs that train on a real set: holding out a part of that set's training pairs would make its
-        scores incomparable with published ones.
-        """
-        return self._embedded(data, "val")
-
-    def test_folders(self, data_root: Path | None, data: Path) -> dict[str, PairedFolder]:
-        """Opens the test sets by name.
-
-        Args:
-            data_root: A real set with pairs in its folder ``test`` or directly in it; None for the embedded sets.
-            data: The folder of the embedded sets.
-
-        Raises:
-            FileNotFoundError: A folder is missing.
-            ValueError: A set is not properly paired.
-        """
-        roots = {name: data / name for name in self.test_sets}
-        if data_root is not None:
-            roots = {dataset_name(data_root): data_root}
-        return {name: PairedFolder(split_folder(root, "test"), name) for name, root in roots.items()}
-
-    def _embedded(self, data: Path, split: str) -> SyntheticPairs:
-        folder = data / self.train_set / split / "clean"
-        if not folder.is_dir():
-            raise FileNotFoundError(f"{folder}: the embedded images are missing; run `dvc pull`")
-        return SyntheticPairs(folder, self.degradation, f"{self.train_set}_{split}")
-
-
-def dataset_name(root: Path) -> str:
-    """Makes a registry-style name out of a folder's: ``SOTS-indoor`` becomes ``sots_indoor``."""
-    return re.sub(r"[^a-z0-9]+", "_", root.resolve().name.lower()).strip("_") or "data"
+    degradation: Degradation | None = None
+    recipe: Recipe = EMBEDDED_RECIPE
 
 
 TASKS: Registry[Task] = Registry("task", "slkd_bench.tasks")

@@ -10,7 +10,7 @@ from bench.datasets.base import DATASETS
 from bench.datasets.dead_leaves import palette, textures
 from bench.datasets.images import read_image
 from bench.datasets.make import checksums, degraded_pairs, make_all, verify, write_image
-from bench.datasets.pairs import PairedFolder
+from bench.datasets.pairs import open_folder
 from bench.datasets.photos import CORNERS, CROP_SIZE, photographs
 from bench.datasets.scenes import NUM_SCENES, scene
 from bench.seeding import generator
@@ -47,7 +47,7 @@ def test_the_embedded_data_is_complete():
 
 @pytest.mark.parametrize("name", DEGRADED)
 def test_a_frozen_pair_is_what_its_declaration_makes(name):
-    stored = PairedFolder(DATA / name / "test")
+    stored = open_folder(DATA / name / "test")
     made = degraded_pairs(DATA, name)
     index = len(made) - 1
     assert made.name(index) == stored.name(index)

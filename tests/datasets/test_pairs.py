@@ -5,7 +5,8 @@ from PIL import Image
 
 from bench.datasets.base import draw_batch
 from bench.datasets.degrade import Haze, MotionBlur, Noise, Rain
-from bench.datasets.pairs import PairedFolder, SyntheticPairs, split_folder
+from bench.datasets.images import list_images
+from bench.datasets.pairs import open_clean, open_folder
 
 NOTHING = Noise(sigma=(0.0, 0.0))
 
@@ -15,7 +16,7 @@ def test_pairs_of_mixed_formats_are_matched_by_stem(write, tmp_path, first, seco
     for k in (1, 2, 10):
         write(f"{first}/im-{k}.{'webp' if k == 2 else 'png'}", seed=k)
         write(f"{second}/im-{k}.JPG", seed=k)
-    pairs = PairedFolder(tmp_path)
+    pairs = open_folder(tmp_path)
     assert [pairs.name(k) for k in range(len(pairs))] == ["im-1", "im-2", "im-10"]
     degraded, clean = pairs.pair(2)
     assert degraded.shape == clean.shape == (40, 48, 3)
@@ -26,37 +27,37 @@ def test_the_words_of_published_sets_may_tell_pairs_apart(write, tmp_path):
     for scene in ("Flower", "Street"):
         for folder, word in (("input", "blur"), ("target", "sharp")):
             write(f"{folder}/{scene}_{word}1.png")
-    assert [PairedFolder(tmp_path).name(k) for k in range(2)] == ["Flower_sharp1", "Street_sharp1"]
+    assert [open_folder(tmp_path).name(k) for k in range(2)] == ["Flower_sharp1", "Street_sharp1"]
 
 
 def test_unpaired_files_are_named(write, tmp_path):
     for name in ("degraded/a.png", "degraded/extra.png", "clean/a.png", "clean/lonely.png"):
         write(name)
     with pytest.raises(ValueError, match=r"2 image.*extra\.png.*lonely\.png"):
-        PairedFolder(tmp_path)
+        open_folder(tmp_path)
 
 
 def test_a_pair_of_different_sizes_is_refused_at_once(write, tmp_path):
     write("degraded/a.png", 40, 48)
     write("clean/a.png", 48, 40)
     with pytest.raises(ValueError, match=r"a\.png and .*a\.png differ in size: 48x40 and 40x48"):
-        PairedFolder(tmp_path)
+        open_folder(tmp_path)
 
 
 def test_folders_that_are_missing_empty_or_ambiguous_are_refused(write, tmp_path):
     with pytest.raises(FileNotFoundError, match="no such folder"):
-        PairedFolder(tmp_path / "absent")
+        open_folder(tmp_path / "absent")
     write("degraded/a.png")
     with pytest.raises(FileNotFoundError, match="degraded and clean or input and target, found degraded"):
-        PairedFolder(tmp_path)
+        open_folder(tmp_path)
     (tmp_path / "clean").mkdir()
     with pytest.raises(ValueError, match="no images"):
-        PairedFolder(tmp_path)
+        open_folder(tmp_path)
     write("clean/a.png")
     write("input/a.png")
     write("target/a.png")
     with pytest.raises(ValueError, match="both namings"):
-        PairedFolder(tmp_path)
+        open_folder(tmp_path)
 
 
 def test_splits_are_found_in_their_folder_and_tests_in_the_bare_root(write, tmp_path):
@@ -78,7 +79,7 @@ def source(write, tmp_path, kind):
     for k in range(3):
         write(f"degraded/{k}.png", 40, 48, seed=k)
         write(f"clean/{k}.png", 40, 48, seed=k)
-    return PairedFolder(tmp_path, "mini") if kind == "disk" else SyntheticPairs(tmp_path / "clean", kind, "mini")
+    return open_folder(tmp_path, "mini") if kind == "disk" else open_clean(list_images(tmp_path / "clean"), kind, "mini")
 
 
 SOURCES = ["disk", Noise((10, 50)), Haze((0.5, 2)), Rain((20, 50), (0.2, 0.5)), MotionBlur((2, 20))]
@@ -116,7 +117,7 @@ def test_crops_of_a_pair_are_aligned(write, tmp_path, kind):
 
 def test_crops_cover_the_whole_image_in_all_orientations(write, tmp_path):
     write("clean/a.png", 17, 18)
-    pairs = SyntheticPairs(tmp_path / "clean", NOTHING, "mini")
+    pairs = open_clean(list_images(tmp_path / "clean"), NOTHING, "mini")
     batch = draw_batch(pairs, seed=0, step=0, batch_size=256, crop_size=16)
     assert len({crop.numpy().tobytes() for crop in batch.clean}) == 2 * 3 * 8
 
@@ -133,7 +134,7 @@ def test_whole_images_are_always_degraded_the_same_way(write, tmp_path, kind):
     first, second = (source(write, tmp_path, kind).pair(1) for _ in range(2))
     np.testing.assert_array_equal(first[0], second[0])
     assert first[0].shape == first[1].shape and first[0].dtype == np.uint8
-    other_seed = SyntheticPairs(tmp_path / "clean", kind, "mini", seed=1)
+    other_seed = open_clean(list_images(tmp_path / "clean"), kind, "mini", seed=1)
     assert not np.array_equal(other_seed.pair(1)[0], first[0])
 
 
@@ -142,7 +143,7 @@ def test_blurred_crops_do_not_reflect_where_the_image_goes_on(write, tmp_path):
     ramp = np.broadcast_to(np.arange(0, 240, dtype=np.uint8)[None, :, None], (240, 240, 3))
     (tmp_path / "clean").mkdir()
     Image.fromarray(ramp.copy()).save(tmp_path / "clean" / "ramp.png")
-    pairs = SyntheticPairs(tmp_path / "clean", MotionBlur((12, 20)), "ramp")
+    pairs = open_clean(list_images(tmp_path / "clean"), MotionBlur((12, 20)), "ramp")
     rng = np.random.default_rng(0)
     checked = 0
     for _ in range(20):
@@ -158,4 +159,4 @@ def test_digests_tell_images_and_degradations_apart(write, tmp_path):
     assert len(digests) == len(SOURCES)
     assert source(write, tmp_path, "disk").digest() in digests
     write("clean/0.png", 40, 48, seed=99)
-    assert PairedFolder(tmp_path, "mini").digest() not in digests
+    assert open_folder(tmp_path, "mini").digest() not in digests

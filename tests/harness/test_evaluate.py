@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.config import Tiling
-from bench.datasets.pairs import PairedFolder
+from bench.datasets.pairs import open_folder
 from bench.evaluate import Scores, _spans, restore, score
 from bench.metrics.protocol import PROTOCOLS
 from bench.networks.base import NETWORKS, Features, RestorationNetwork, build_network
@@ -16,7 +16,7 @@ from bench.networks.base import NETWORKS, Features, RestorationNetwork, build_ne
 
 @pytest.fixture
 def pairs(real_set):
-    return PairedFolder(real_set / "test")
+    return open_folder(real_set / "test")
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor
 
-from bench.metrics.psnr import check_pair, psnr
+from bench.metrics.levels import check_pair
+from bench.metrics.psnr import psnr
 
 
 def random_images(seed: int, num_images: int = 1, height: int = 12, width: int = 13) -> Tensor:
@@ -85,9 +86,9 @@ def test_independent_of_the_batch(seed):
 @pytest.mark.parametrize(
     ("restored", "message"),
     [
-        (torch.zeros(1, 3, 8, 8), "restored images: expected uint8, got torch.float32; convert with .*to_uint8"),
+        (torch.zeros(1, 3, 8, 8), "restored images: expected uint8, .* got torch.float32; convert .*to_levels"),
         (torch.zeros(1, 3, 8, 9, dtype=torch.uint8), r"one shape .* \(1, 3, 8, 9\) and clean \(1, 3, 8, 8\); crop"),
-        (torch.zeros(3, 8, 8, dtype=torch.uint8), r"got restored \(3, 8, 8\)"),
+        (torch.zeros(3, 8, 8, dtype=torch.uint8), r"restored images: expected .* got \(3, 8, 8\)"),
     ],
 )
 def test_refuses_other_types_and_shapes(restored, message):
@@ -98,5 +99,5 @@ def test_refuses_other_types_and_shapes(restored, message):
 def test_refuses_a_missing_batch_axis_and_empty_batches():
     image = torch.zeros(3, 8, 8, dtype=torch.uint8)
     for images in (image, image[None][:0]):
-        with pytest.raises(ValueError, match="non-empty batches"):
+        with pytest.raises(ValueError, match="non-empty batch"):
             check_pair(images, images)

@@ -1,0 +1,57 @@
+"""What is known about files that have not changed since: remembered, so that large sets are read once and not every run.
+
+Files count as unchanged while their paths, sizes and modification times are the same. What is known is kept in the
+user's cache folder (``$XDG_CACHE_HOME/slkd-bench``, by default ``~/.cache/slkd-bench``), which may be deleted any time.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from bench.datasets.images import digest
+
+SMALL = 64 * 2**20
+"""Files of less than this many bytes together are looked at anew each time: that takes a moment."""
+
+
+def content_digest(paths: Collection[Path], base: Path) -> str:
+    """`digest` of files, remembered for large sets."""
+    return remembered("sha256", paths, lambda: digest(paths, base))
+
+
+def remembered(kind: str, paths: Collection[Path], find_out: Callable[[], str]) -> str:
+    """What `find_out` says about files, remembered while they do not change.
+
+    Args:
+        kind: What is known, with the version of the code that finds it out where that may change.
+        paths: The files.
+        find_out: Reads them.
+    """
+    stamp, total = _stamp(kind, paths)
+    if total < SMALL:
+        return find_out()
+    path = cache_folder() / stamp
+    if path.exists():
+        return path.read_text(encoding="utf-8")
+    known = find_out()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(known, encoding="utf-8")
+    temporary.replace(path)
+    return known
+
+
+def cache_folder() -> Path:
+    """The user's cache folder of this package."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "slkd-bench"
+
+
+def _stamp(kind: str, paths: Collection[Path]) -> tuple[str, int]:
+    """Identifies files by place, size and time, and adds up their bytes."""
+    known, total = hashlib.sha256(kind.encode()), 0
+    for path in sorted(paths):
+        status = path.stat()
+        total += status.st_size
+        known.update(f"{path.absolute()}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return known.hexdigest(), total

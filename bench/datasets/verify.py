@@ -1,0 +1,209 @@
+"""Checks of images on disk, before hours of training rest on them."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from bench.datasets.base import DATASETS, Shelf
+from bench.datasets.images import Pixels
+from bench.datasets.layout import Item
+from bench.datasets.leaks import find_leaks
+from bench.datasets.pictures import ImageFile, Picture
+from bench.datasets.stamps import remembered
+
+SUFFIXES: Mapping[str, tuple[str, ...]] = {
+    "PNG": (".png",),
+    "JPEG": (".jpg", ".jpeg"),
+    "BMP": (".bmp",),
+    "TIFF": (".tif", ".tiff"),
+    "WEBP": (".webp",),
+}
+MAX_SHIFT = 2
+"""Pixels in each direction in which a pair's two images are tried against one another."""
+
+
+class Finding(NamedTuple):
+    """Something that a check has to say.
+
+    Attributes:
+        severity: ``error`` where the images cannot be used; ``warning`` where a user should look; ``note`` else.
+        text: Names the file or set, what was expected, what was found and what to do.
+    """
+
+    severity: Literal["error", "warning", "note"]
+    text: str
+
+
+def check_set(name: str, shelf: Shelf) -> list[Finding]:
+    """Checks a declared data set: layout, counts, every image, every pair, and that no test image is trained on.
+
+    Splits that are not there are passed over if another one is.
+
+    Raises:
+        UnknownNameError: No such data set.
+    """
+    found: dict[str, list[Item]] = {}
+    findings: list[Finding] = []
+    missing: list[Finding] = []
+    for split in DATASETS[name].splits:
+        try:
+            found[split] = shelf.find(name, split)
+        except FileNotFoundError as error:
+            missing.append(Finding("error", str(error)))
+        except ValueError as error:
+            findings.append(Finding("error", f"{name}, {split}: {error}"))
+    for split, items in found.items():
+        findings += [*_count(name, split, items), *check_items(items)]
+    if DATASETS[name].protocol == "deblur_rgb" and not DATASETS[name].is_embedded:
+        findings += [f for split, items in found.items() for f in _averaging(f"{name}, {split}", items)]
+    if "train" in found and "test" in found:
+        findings += [Finding("error", f"{name}: {leak}") for leak in find_leaks(found["train"], found["test"])]
+    return findings + ([] if found else missing)
+
+
+def check_items(items: Sequence[Item]) -> list[Finding]:
+    """Checks that every image can be decoded and is what it says, and that the images of a pair belong together.
+
+    What was found about large sets is remembered until their files change.
+    """
+    paths = {picture.path for item in items for picture in item.pictures}
+    lines = remembered("checks v1", paths, lambda: "\n".join(f"{s}\t{text}" for s, text in _examined(items)))
+    return [Finding(*line.split("\t", 1)) for line in lines.splitlines()]  # type: ignore[arg-type]
+
+
+def _examined(items: Sequence[Item]) -> list[Finding]:
+    """Looks at all items, in threads: decoding leaves the interpreter to others."""
+    with ThreadPoolExecutor() as pool:
+        results = list(pool.map(_check_item, items))
+    findings = list(dict.fromkeys(finding for found, _ in results for finding in found))
+    return [*findings, *_misaligned(items, [shift for _, shift in results])]
+
+
+def _check_item(item: Item) -> tuple[list[Finding], tuple[int, int] | None]:
+    """What is wrong with one item; and how far its two images seem to be shifted."""
+    findings: list[Finding] = []
+    images: list[Pixels] = []
+    for picture in item.pictures:
+        findings += _mislabelled(picture)
+        try:
+            images.append(picture.read())
+        except (ValueError, FileNotFoundError) as error:
+            findings.append(Finding("error", str(error)))
+    if len(images) < 2:
+        return findings, None
+    sizes = [image.shape[:2] for image in images]
+    if sizes[0] != sizes[1]:
+        shown = " and ".join(f"{width}x{height}" for height, width in sizes)
+        first, second = (picture.path for picture in item.pictures)
+        text = f"{first} and {second} differ in size: {shown} pixels; a pair must be aligned"
+        return [*findings, Finding("error", text)], None
+    return findings, best_shift(*images)
+
+
+def _mislabelled(picture: Picture) -> Iterator[Finding]:
+    """Tells a JPEG that is called PNG: its pixels are not what the name promises."""
+    if not isinstance(picture, ImageFile):
+        return
+    try:
+        with Image.open(picture.path) as image:
+            expected = SUFFIXES.get(image.format or "", ())
+    except OSError:
+        return  # said better when it is decoded
+    if expected and picture.path.suffix.lower() not in expected:
+        yield Finding("warning", f"{picture.path}: the file is a {image.format}, whatever its name says; rename it")
+
+
+def _count(name: str, split: str, items: Sequence[Item]) -> Iterator[Finding]:
+    declared = DATASETS[name].splits[split].num_items
+    if len(items) != declared:
+        yield Finding(
+            "warning",
+            f"{name}, {split}: published with {declared} images, found {len(items)}; scores on another selection are "
+            "not comparable",
+        )
+
+
+def best_shift(degraded: Pixels, clean: Pixels) -> tuple[int, int] | None:
+    """By how many pixels one image must be moved to lie on the other; None where it is not clear.
+
+    Compares the fine structure of the middles of both at every shift by up to `MAX_SHIFT` pixels, by correlation.
+
+    Returns:
+        Rows and columns; (0, 0) where nothing else correlates clearly better.
+    """
+    first, second = (_fine_structure(image) for image in (degraded, clean))
+    inner = second[MAX_SHIFT:-MAX_SHIFT, MAX_SHIFT:-MAX_SHIFT]
+    if inner.size < 32 * 32 or not inner.any():
+        return None
+    shifts = [(dy, dx) for dy in range(-MAX_SHIFT, MAX_SHIFT + 1) for dx in range(-MAX_SHIFT, MAX_SHIFT + 1)]
+    correlation = {}
+    for dy, dx in shifts:
+        rows = slice(MAX_SHIFT + dy, MAX_SHIFT + dy + inner.shape[0])
+        window = first[rows, MAX_SHIFT + dx : MAX_SHIFT + dx + inner.shape[1]]
+        correlation[dy, dx] = float((window * inner).sum() / np.sqrt((window**2).sum() * (inner**2).sum() + 1e-9))
+    best = max(shifts, key=lambda shift: correlation[shift])
+    is_clear = correlation[best] > 0.3 and correlation[best] - correlation[0, 0] > 0.1
+    return best if is_clear else (0, 0)
+
+
+def _fine_structure(image: Pixels) -> NDArray[np.float32]:
+    """The middle of an image, grey, each pixel less the mean of its four neighbours."""
+    height, width = image.shape[:2]
+    top, left = max(0, height // 2 - 128), max(0, width // 2 - 128)
+    grey = image[top : top + 256, left : left + 256].mean(axis=2, dtype=np.float32)
+    return grey[1:-1, 1:-1] - (grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]) / 4
+
+
+def _misaligned(items: Sequence[Item], shifts: Iterable[tuple[int, int] | None]) -> Iterator[Finding]:
+    moved = [(item, shift) for item, shift in zip(items, shifts, strict=True) if shift not in (None, (0, 0))]
+    if not moved:
+        return
+    (usual, _), *_ = Counter(shift for _, shift in moved).most_common(1)
+    named = ", ".join(f"{item.name} by {shift}" for item, shift in moved[:5]) + (", ..." if len(moved) > 5 else "")
+    yield Finding(
+        "warning",
+        f"{moved[0][0].pictures[0].path.parent}: {len(moved)} of {len(items)} pairs look shifted, mostly by {usual} "
+        f"(rows, columns): {named}; a pair that is a pixel off costs several dB",
+    )
+
+
+def _averaging(where: str, items: Sequence[Item]) -> Iterator[Finding]:
+    """Tells whether blurred frames were averaged on linear values or on gamma-corrected ones."""
+    exponents = [exponent for item in items[:: max(1, len(items) // 50)] if (exponent := averaging_exponent(item))]
+    if exponents:
+        median = float(np.median(exponents))
+        meaning = "the frames themselves were averaged" if median < 1.5 else "frames were averaged as linear light"
+        yield Finding(
+            "note",
+            f"{where}: blurred and sharp frames have one mean of their values to the power of {median:.2f}: {meaning} "
+            "(GoPro has both: `blur` near 1, `blur_gamma` near 2.2; their scores are not comparable)",
+        )
+
+
+def averaging_exponent(item: Item) -> float | None:
+    """The exponent g for which ``mean(degraded^g) = mean(clean^g)``: blur keeps the mean of what was averaged.
+
+    Returns:
+        In [0.2, 5]; None where no exponent there does.
+    """
+    if item.degraded is None or item.clean is None:
+        return None
+    levels = np.linspace(0, 1, 256)
+    counts = [np.bincount(picture.read().reshape(-1), minlength=256) for picture in (item.degraded, item.clean)]
+
+    def excess(exponent: float) -> float:
+        powers = levels**exponent
+        return float((powers * (counts[0] / counts[0].sum() - counts[1] / counts[1].sum())).sum())
+
+    low, high = 0.2, 5.0
+    if excess(low) * excess(high) >= 0:
+        return None
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if excess(low) * excess(middle) > 0 else (low, middle)
+    return (low + high) / 2

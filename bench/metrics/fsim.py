@@ -1,0 +1,34 @@
+"""FSIM: similarity of phase congruency and gradients, without learnt weights."""
+
+import torch
+from torch import Tensor
+
+from bench.metrics.levels import check_pair
+from bench.metrics.metric import METRICS, Metric
+
+
+def fsim(restored: Tensor, clean: Tensor) -> Tensor:
+    """Feature similarity index with colour (FSIMc) of RGB images, computed by the library piq in float64.
+
+    Args:
+        restored: ``(N, 3, H, W)``, sides of at least 16 pixels; see `check_pair`.
+        clean: The same shape.
+
+    Returns:
+        ``(N,)`` float64 in [0, 1]; 1 where the two images are identical.
+
+    Raises:
+        ValueError: See `check_pair`.
+
+    References:
+        L. Zhang et al., "FSIM: A Feature Similarity Index for Image Quality Assessment", IEEE TIP 2011.
+    """
+    import piq  # takes seconds
+
+    check_pair(restored, clean)
+    # Image by image and in one memory layout, so that no batch changes a score's last bits.
+    pairs = zip(restored.double().contiguous().split(1), clean.double().contiguous().split(1), strict=True)
+    return torch.cat([piq.fsim(x, y, data_range=255, reduction="none") for x, y in pairs])
+
+
+METRICS.register("fsim")(Metric("FSIM", "fsim:rgb|impl:piq0.8", fsim, "piq, chromatic"))
