@@ -6,14 +6,16 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from bench import run, tables
+from bench import data, explain, metric_commands, run, score, tables
 from bench.cost_table import cost_table
 from bench.record import write_record
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-data_app = typer.Typer(no_args_is_help=True, help="Makes or checks the embedded data.")
-app.add_typer(data_app, name="data")
+app.add_typer(data.app, name="data")
 app.command("run", no_args_is_help=True)(run.run)
+app.command(no_args_is_help=True)(score.evaluate)
+app.command(no_args_is_help=True)(explain.explain)
+app.add_typer(metric_commands.app, name="metrics")
 
 Profile = Annotated[str | None, typer.Option(help="configs/PROFILE.yaml instead of params.yaml.")]
 ParamsFile = Annotated[Path | None, typer.Option(help="A params file of your own.")]
@@ -133,36 +135,6 @@ def list_() -> None:
         cited = f" ({reference.authors}, {reference.venue} {reference.year})" if reference.venue else ""
         table.add_row("method", name, reference.title + cited)
     run.console.print(table, highlight=False)
-
-
-@data_app.command()
-def make(
-    root: Annotated[Path, typer.Option(help="The folder to write; existing images are replaced.")] = Path("data"),
-) -> None:
-    """Makes the embedded data anew, byte for byte (needs `pip install 'slkd-bench[data]'`)."""
-    from bench.datasets.make import checksums, make_all
-
-    make_all(root)
-    root.with_name(f"{root.name}.sha256").write_text(checksums(root))
-
-
-@data_app.command()
-def verify(
-    root: Annotated[Path, typer.Option(help="The folder to check.")] = Path("data"),
-    sums: Annotated[Path | None, typer.Option(help="Write the files' sha256 sums here if all is well.")] = None,
-) -> None:
-    """Checks that every embedded set is complete, paired, readable and as pinned in data.sha256."""
-    from bench.datasets.make import checksums
-    from bench.datasets.make import verify as verify_all
-
-    problems = verify_all(root)
-    for problem in problems:
-        run.console.print(problem, markup=False, highlight=False, soft_wrap=True)
-    if problems:
-        raise typer.Exit(run.FAILED)
-    if sums:
-        tables.write({sums: checksums(root)})
-    run.console.print(f"{root}: every embedded set is complete and as pinned", highlight=False)
 
 
 if __name__ == "__main__":

@@ -158,7 +158,7 @@ def _score(plan: Plan, network: RestorationNetwork, planner: Planner, run: RunIn
             **training,
         )
         path = planner.workspace.record(plan.cell, test_set)
-        write_per_image(path.with_suffix(".csv"), scores.names, scores.values)
+        write_per_image(path.with_suffix(".csv"), scores.names, scores.values, record.signatures)
         write_record(path, record)
         log.info("%s on %s: %s", plan.cell.path, test_set, ", ".join(f"{k} {v:.4f}" for k, v in record.metrics.items()))
 

@@ -1,7 +1,9 @@
 """Restoring images with a trained network, and scoring a test set under its protocol."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -13,8 +15,11 @@ from bench.config import Tiling
 from bench.datasets.base import PairSource
 from bench.datasets.degrade import Image
 from bench.datasets.images import Pixels
+from bench.datasets.layout import Item
 from bench.metrics.protocol import Protocol
 from bench.networks.base import RestorationNetwork
+
+DECODING_THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,45 @@ def score(
         for key, value in protocol.score(restored, None if clean is None else _batch(clean)).items():
             values.setdefault(key, []).append(value.item())
     return Scores(names, values)
+
+
+def score_items(items: Sequence[Item], protocol: Protocol) -> Scores:
+    """Scores image files as they are; the degraded picture of an item is the restored one here.
+
+    The next images are decoded in threads meanwhile; no more than a few are in memory.
+
+    Raises:
+        ValueError: An image is damaged or not 8-bit RGB, or a pair differs in size.
+    """
+    names: list[str] = []
+    values: dict[str, list[float]] = {key: [] for key in protocol.metrics}
+    with ThreadPoolExecutor(DECODING_THREADS) as pool:
+        for item, images in zip(items, _decoded(items, pool), strict=True):
+            restored, clean = (image if image is None else _batch(image) for image in images)
+            if clean is not None and clean.shape != restored.shape:
+                sizes = " and ".join("{1}x{0}".format(*image.shape[-2:]) for image in (restored, clean))
+                paths = " and ".join(str(picture.path) for picture in item.pictures)
+                raise ValueError(f"{paths} differ in size: {sizes} pixels; score images of one size")
+            names.append(item.name)
+            for key, value in protocol.score(restored, clean).items():
+                values[key].append(value.item())
+    return Scores(names, values)
+
+
+def _decoded(items: Sequence[Item], pool: ThreadPoolExecutor) -> Iterator[tuple[Pixels, Pixels | None]]:
+    """Both pictures of every item, decoded a few items ahead."""
+
+    def decode(item: Item) -> tuple[Pixels, Pixels | None]:
+        assert item.degraded is not None
+        return item.degraded.read(), item.clean.read() if item.clean else None
+
+    ahead: deque[Future[tuple[Pixels, Pixels | None]]] = deque()
+    for item in items:
+        ahead.append(pool.submit(decode, item))
+        if len(ahead) > 2 * DECODING_THREADS:
+            yield ahead.popleft().result()
+    while ahead:
+        yield ahead.popleft().result()
 
 
 def restore(network: RestorationNetwork, image: Tensor, tiling: Tiling | None = None) -> Tensor:

@@ -158,9 +158,15 @@ def write_record(path: Path, record: CellRecord | NetworkRecord) -> None:
     write_atomically(path, f"{text}\n".encode())
 
 
-def write_per_image(path: Path, names: Sequence[str], metrics: Mapping[str, Sequence[float]]) -> None:
-    """Writes the value of every metric for every image as CSV, atomically."""
+def write_per_image(
+    path: Path, names: Sequence[str], metrics: Mapping[str, Sequence[float]], signatures: Mapping[str, str]
+) -> None:
+    """Writes the value of every metric for every image as CSV, atomically.
+
+    Lines that begin with ``#`` come first and give every metric's signature.
+    """
     text = io.StringIO()
+    text.writelines(f"# {key}: {signatures[key]}\n" for key in metrics)
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["image", *metrics])
     writer.writerows(zip(names, *([repr(v) for v in values] for values in metrics.values()), strict=True))

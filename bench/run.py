@@ -148,11 +148,13 @@ def run_grid(
 ) -> dict[str, Exception]:
     """Runs the chosen cells and writes the tables; returns the failures by the cell's path."""
     from bench.plan import Planner
+    from bench.preflight import check_data
 
     planner = Planner(grid, workspace)
     plans = planner.plans(planner.cohorts(filters))
     if is_teachers_only:
         plans = [cohort for cohort in plans if cohort[0].cell.role != "student"]
+    check_data(plans, planner)
     return run_plans(plans, planner)
 
 
@@ -199,15 +201,25 @@ def _lost_teacher(plan: "Plan", planner: "Planner", failures: Mapping[str, Excep
 
 
 def _show(grid: Params, workspace: Workspace, filters: Filters) -> None:
-    """Prints what a run would do with each cell."""
+    """Prints what a run would do with each cell, and what that would take; tasks may lack their data."""
+    from bench.estimate import estimate
     from bench.plan import Planner
 
     planner = Planner(grid, workspace)
+    cohorts = planner.cohorts(filters)
+    missing = {task: planner.data(task).missing() for task in grid.tasks}
+    planned = planner.plans([cohort for cohort in cohorts if not missing[cohort.cells[0].task]])
     table = Table(Column("cell", no_wrap=True), Column("would", no_wrap=True), "detail", box=None)
-    for cohort in planner.plans(planner.cohorts(filters)):
-        for plan in cohort:
-            table.add_row(plan.cell.path, plan.status, plan.detail)
+    for plan in (plan for cohort in planned for plan in cohort):
+        table.add_row(plan.cell.path, plan.status, plan.detail)
+    for cell in (cell for cohort in cohorts for cell in cohort.cells if missing[cell.task]):
+        table.add_row(cell.path, "lacks data", f"{planner.training(cell).steps:,} steps")
     console.print(table, highlight=False)
+    for reason in dict.fromkeys(reason for reasons in missing.values() for reason in reasons):
+        console.print(f"missing: {reason}", markup=False, highlight=False, soft_wrap=True)
+    left = {plan.cell: plan.steps_left for cohort in planned for plan in cohort}
+    for line in estimate(cohorts, planner, left):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def main(application: typer.Typer = app) -> None:

@@ -3,12 +3,22 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
 from bench.record import CellRecord, NetworkRecord, read_cells, read_networks, write_atomically
 
-METRIC_TITLES = {"psnr_db": "PSNR", "ssim": "SSIM", "ssim_volume": "SSIM (volume)"}
+METRIC_TITLES = {
+    "psnr_db": "PSNR",
+    "ssim": "SSIM",
+    "ssim_volume": "SSIM (volume)",
+    "gmsd": "GMSD",
+    "brisque": "BRISQUE",
+    "piqe": "PIQE",
+    "niqe": "NIQE",
+}
+LOWER_IS_BETTER = {"gmsd", "brisque", "piqe", "niqe"}
 TASK_ORDER = ("deraining", "deblurring", "denoising", "dehazing")
 INPUT_ROW = "degraded input"
 TEACHER_ROWS = {"removal": "removal teacher", "reconstruction": "reconstruction teacher (sees clean)"}
@@ -90,43 +100,51 @@ def summarise(values: pd.DataFrame) -> pd.DataFrame:
     return seeds.agg(mean="mean", std="std", num_seeds="count").reset_index()
 
 
+class Column(NamedTuple):
+    """A column of scores: two tasks may share a test set, as two levels of noise do."""
+
+    task: str
+    test_set: str
+
+
 class Scoreboard:
     """The mean scores of a network family's records, and the order in which they are shown.
 
     Attributes:
         values: The tidy form of the records.
-        task_of: The task of every test set.
-        test_sets: The columns: by task, then the lightest degradation first.
-        metrics: The metrics of every test set.
+        columns: By task, then the lightest degradation first.
+        metrics: The metrics of every column.
         labels: The rows.
         methods: Those of them that are students, among which the best are marked.
     """
 
     def __init__(self, records: Sequence[CellRecord]) -> None:
         self.values = frame(records)
-        summary = summarise(self.values).to_dict("records")
-        self._scores = {(score["row"], score["test_set"], score["metric"]): score for score in summary}
-        self.task_of = {record.test_set: record.task for record in records}
-        self.metrics = {t: list(dict.fromkeys(m for _, name, m in self._scores if name == t)) for t in self.task_of}
-        self.test_sets = sorted(self.task_of, key=self._order)
+        self._scores = {
+            (score["row"], Column(score["task"], score["test_set"]), score["metric"]): score
+            for score in summarise(self.values).to_dict("records")
+        }
+        columns = dict.fromkeys(Column(record.task, record.test_set) for record in records)
+        self.metrics = {c: list(dict.fromkeys(m for _, column, m in self._scores if column == c)) for c in columns}
+        self.columns = sorted(columns, key=self._order)
         self.labels = sorted({INPUT_ROW, *map(_label, records)}, key=_row_order)
         self.methods = [label for label in self.labels if label not in (INPUT_ROW, *TEACHER_ROWS.values())]
 
-    def _order(self, test_set: str) -> tuple[tuple[int, str], float]:
-        quality = next((self._scores[INPUT_ROW, test_set, metric]["mean"] for metric in self.metrics[test_set]), 0.0)
-        return _task_order(self.task_of[test_set]), -quality
+    def _order(self, column: Column) -> tuple[tuple[int, str], float]:
+        quality = next((self._scores[INPUT_ROW, column, metric]["mean"] for metric in self.metrics[column]), 0.0)
+        return _task_order(column.task), -quality
 
-    def title(self, test_set: str) -> str:
+    def title(self, column: Column) -> str:
         """The header of a column."""
-        metrics = " / ".join(METRIC_TITLES.get(metric, metric) for metric in self.metrics[test_set])
-        return f"{self.task_of[test_set]}: {test_set}, {metrics}"
+        metrics = " / ".join(METRIC_TITLES.get(metric, metric) for metric in self.metrics[column])
+        return f"{column.task}: {column.test_set}, {metrics}"
 
-    def cell(self, label: str, test_set: str) -> str:
-        """All metrics of a row on a test set."""
-        return " / ".join(self._text(label, test_set, metric) for metric in self.metrics[test_set]) or "-"
+    def cell(self, label: str, column: Column) -> str:
+        """All metrics of a row in a column."""
+        return " / ".join(self._text(label, column, metric) for metric in self.metrics[column]) or "-"
 
-    def _text(self, label: str, test_set: str, metric: str) -> str:
-        score = self._scores.get((label, test_set, metric))
+    def _text(self, label: str, column: Column, metric: str) -> str:
+        score = self._scores.get((label, column, metric))
         if score is None:
             return "-"
         text = number(score["mean"], metric)
@@ -134,8 +152,8 @@ class Scoreboard:
             return text
         if score["num_seeds"] > 1:
             text += f" ± {number(score['std'], metric)}"
-        means = {s["mean"] for method in self.methods if (s := self._scores.get((method, test_set, metric)))}
-        best, second, *_ = *sorted(means, reverse=True), None, None
+        means = {s["mean"] for method in self.methods if (s := self._scores.get((method, column, metric)))}
+        best, second, *_ = *sorted(means, reverse=metric not in LOWER_IS_BETTER), None, None
         if second is None:  # alone, or all alike
             return text
         return f"**{text}**" if score["mean"] == best else f"<u>{text}</u>" if score["mean"] == second else text
@@ -150,12 +168,13 @@ def result_table(records: Sequence[CellRecord], costs: Sequence[NetworkRecord]) 
     for label in board.labels:
         cost = cost_of.get(label)
         counts = (f"{cost.params_m:.3f}", f"{cost.macs_g:.3f}") if cost else ("", "")
-        rows.append((label, *counts, *(board.cell(label, test_set) for test_set in board.test_sets)))
-    header = ("method", "params (M)", "MACs (G)", *map(board.title, board.test_sets))
+        rows.append((label, *counts, *(board.cell(label, column) for column in board.columns)))
+    header = ("method", "params (M)", "MACs (G)", *map(board.title, board.columns))
     notes = (
         *_cost_notes(board.methods, cost_of),
         *_training_notes(records),
         *_import_notes(records),
+        *_missing_notes(records),
         *_signature_notes(board.values),
     )
     return Table(records[0].network, header, tuple(rows), notes)
@@ -201,6 +220,13 @@ def _import_notes(records: Sequence[CellRecord]) -> Iterator[str]:
             )
 
 
+def _missing_notes(records: Sequence[CellRecord]) -> Iterator[str]:
+    """Which metrics of a protocol could not be computed, and why."""
+    reasons = {(key, r.test_set): reason for r in records for key, reason in r.unavailable.items()}
+    for (key, test_set), reason in reasons.items():
+        yield f"{METRIC_TITLES.get(key, key)} on {test_set} was not computed: {reason}"
+
+
 def _signature_notes(values: pd.DataFrame) -> Iterator[str]:
     for (metric, signature), part in values.groupby(["metric", "signature"], sort=False):
         sets = ", ".join(sorted(part["test_set"].unique()))
@@ -208,8 +234,9 @@ def _signature_notes(values: pd.DataFrame) -> Iterator[str]:
 
 
 def _task_order(task: str) -> tuple[int, str]:
-    """The field's usual order, other tasks behind."""
-    return (TASK_ORDER.index(task) if task in TASK_ORDER else len(TASK_ORDER), task)
+    """The field's usual order, other tasks behind; ``denoising_sigma25`` is a kind of ``denoising``."""
+    kind = task.partition("_")[0]
+    return (TASK_ORDER.index(kind) if kind in TASK_ORDER else len(TASK_ORDER), task)
 
 
 def _row_order(label: str) -> tuple[int, str]:
@@ -220,7 +247,7 @@ def _row_order(label: str) -> tuple[int, str]:
 
 def number(value: float, metric: str) -> str:
     """A score as it is printed: two digits of a decibel, four of a measure in [0, 1]."""
-    return f"{value:.2f}" if metric.endswith("_db") else f"{value:.4f}"
+    return f"{value:.2f}" if metric.startswith("psnr") else f"{value:.4f}"
 
 
 def _latex(cell: str) -> str:

@@ -16,6 +16,9 @@ WRAPPERS = ("params", "state_dict", "params_ema", "model")
 """The entries under which training codes keep the weights, in the order in which they are looked for."""
 
 
+STUDENT = "student."
+
+
 class Architecture(NamedTuple):
     """What a state dict is of.
 
@@ -63,9 +66,14 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 def unwrap(checkpoint: Any) -> dict[str, Tensor]:
     """The state dict in a checkpoint: bare or wrapped, without the prefix of data-parallel training.
 
+    A checkpoint of this benchmark's own training holds a distiller, of which the student is taken.
+
     Raises:
         ValueError: There is none.
     """
+    if _is_wrapped(checkpoint, "distiller"):
+        distiller = checkpoint["distiller"].items()
+        return {name.removeprefix(STUDENT): tensor for name, tensor in distiller if name.startswith(STUDENT)}
     state = next((checkpoint[key] for key in WRAPPERS if _is_wrapped(checkpoint, key)), checkpoint)
     if not isinstance(state, Mapping) or not state or not all(isinstance(value, Tensor) for value in state.values()):
         found = f"keys {_first(checkpoint)}" if isinstance(checkpoint, Mapping) else type(checkpoint).__name__

@@ -54,5 +54,8 @@ def test_a_full_disk_leaves_the_old_file_whole(tmp_path, monkeypatch, broken_cal
 
 
 def test_values_per_image_keep_all_their_digits(tmp_path):
-    write_per_image(tmp_path / "x.csv", ["a", "b"], {"psnr_db": [1 / 3, 2.0], "ssim": [0.1, 0.2]})
-    assert (tmp_path / "x.csv").read_text() == f"image,psnr_db,ssim\na,{1 / 3!r},0.1\nb,2.0,0.2\n"
+    signatures = {"psnr_db": "psnr:y|v1", "ssim": "ssim:y|v1", "other": "x|v1"}
+    write_per_image(tmp_path / "x.csv", ["a", "b"], {"psnr_db": [1 / 3, 2.0], "ssim": [0.1, 0.2]}, signatures)
+    assert (tmp_path / "x.csv").read_text() == (
+        f"# psnr_db: psnr:y|v1\n# ssim: ssim:y|v1\nimage,psnr_db,ssim\na,{1 / 3!r},0.1\nb,2.0,0.2\n"
+    )

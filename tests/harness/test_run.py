@@ -50,7 +50,11 @@ def test_every_cell_has_a_record_with_finite_scores(done, make_params):
         assert all(map(math.isfinite, record.metrics.values())) and record.steps == 3
         assert record.metrics.keys() == record.signatures.keys() == record.input_metrics.keys()
         per_image = done.record(Cell("denoising", "nafnet", record.method, 0, record.role), "mini_set")
-        assert len(per_image.with_suffix(".csv").read_text().splitlines()) == 3
+        comments, lines = [], per_image.with_suffix(".csv").read_text().splitlines()
+        while lines[0].startswith("#"):
+            comments.append(lines.pop(0))
+        assert comments == [f"# {key}: {signature}" for key, signature in record.signatures.items()]
+        assert len(lines) == 3
 
 
 def test_all_methods_start_from_the_same_weights(done, make_params):

@@ -56,6 +56,34 @@ def test_signatures_are_not_mixed():
         tables.result_table([record("scratch"), record("slkd", signature="psnr:rgb|v1")], COSTS)
 
 
+def test_two_tasks_may_share_a_test_set():
+    records = [
+        record(method, psnr, task=f"denoising_sigma{sigma}", test_set="cbsd68")
+        for sigma, scores in ((25, (31.0, 30.0)), (50, (27.0, 28.0)))
+        for method, psnr in zip(("scratch", "slkd"), scores, strict=True)
+    ]
+    table = tables.result_table(records, COSTS)
+    assert [title.split(",")[0] for title in table.header[3:]] == [
+        "denoising_sigma25: cbsd68",
+        "denoising_sigma50: cbsd68",
+    ]
+    assert rows(table)["scratch"][2:] == ("**31.00**", "<u>27.00</u>")
+
+
+def test_where_less_is_better_the_least_is_marked():
+    def of(method, psnr, piqe):
+        both = {"signatures": {"psnr_db": "psnr:y|v1", "piqe": "piqe:grey|v1"}}
+        return record(method, metrics={"psnr_db": psnr, "piqe": piqe}, **both)
+
+    table = tables.result_table([of("scratch", 30.0, 40.0), of("slkd", 31.0, 50.0)], COSTS)
+    assert rows(table)["scratch"][-1] == "<u>30.00</u> / **40.0000**"
+
+
+def test_a_metric_that_could_not_be_computed_is_named():
+    table = tables.result_table([record(unavailable={"niqe": "there is no weights/niqe.npz"})], COSTS)
+    assert "NIQE on rain_light was not computed: there is no weights/niqe.npz" in table.notes
+
+
 def test_latex_is_escaped_and_balanced():
     text = tables.result_table([record("output_kd", 31.0), record("scratch")], COSTS).latex()
     assert r"output\_kd" in text and r"\textbf{31.00}" in text and r"\underline{30.00}" in text

@@ -1,0 +1,60 @@
+"""Checks of a run's images before it starts: what is wrong with them must not show after hours of training."""
+
+import logging
+from collections.abc import Iterator, Sequence
+
+from bench.datasets.layout import Item
+from bench.datasets.leaks import find_leaks
+from bench.datasets.stamps import remembered
+from bench.datasets.verify import Finding, check_items
+from bench.plan import Plan, Planner
+from bench.sources import TaskData
+
+log = logging.getLogger(__name__)
+
+
+def check_data(plans: Sequence[Sequence[Plan]], planner: Planner) -> None:
+    """Checks every image that a run will read; warnings are logged.
+
+    Raises:
+        ValueError: Some cannot be used; the message names all of them.
+    """
+    errors: list[str] = []
+    for task in dict.fromkeys(plan.cell.task for cohort in plans for plan in cohort):
+        todo = [plan for cohort in plans for plan in cohort if plan.cell.task == task and plan.status in ("run", "resume")]
+        crops = [planner.training(plan.cell).crop_size for plan in todo if plan.steps_left]
+        for finding in _findings(planner.data(task), max(crops, default=0)) if todo else ():
+            if finding.severity == "error":
+                errors.append(finding.text)
+            else:
+                log.warning("%s: %s", finding.severity, finding.text)
+    if errors:
+        shown = "\n".join(errors[:20]) + (f"\n... and {len(errors) - 20} more" if len(errors) > 20 else "")
+        raise ValueError(f"{len(errors)} problems with the images; nothing was trained:\n{shown}")
+
+
+def _findings(data: TaskData, crop_size: int) -> Iterator[Finding]:
+    """What is to say about a task's images; those to train on only where something is trained."""
+    tests = [item for pairs in data.test_sets.values() for item in pairs.items]
+    yield from check_items(tests)
+    if crop_size:
+        training = data.training.items
+        findings = check_items(training)
+        yield from findings
+        if not any(finding.severity == "error" for finding in findings):
+            yield from _too_small(training, crop_size)
+            yield from _leaks(training, tests)
+
+
+def _too_small(items: Sequence[Item], crop_size: int) -> Iterator[Finding]:
+    for item in items:
+        height, width = item.pictures[-1].size()
+        if min(height, width) < crop_size:
+            text = f"{item.pictures[-1].path}: {width}x{height} pixels, smaller than the training crops of {crop_size}"
+            yield Finding("error", text)
+
+
+def _leaks(training: Sequence[Item], tests: Sequence[Item]) -> Iterator[Finding]:
+    paths = {picture.path for item in (*training, *tests) for picture in item.pictures}
+    leaks = remembered("leaks v1", paths, lambda: "\n".join(find_leaks(training, tests)))
+    yield from (Finding("warning", leak) for leak in leaks.splitlines())
