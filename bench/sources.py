@@ -97,12 +97,28 @@ class TaskData:
         """Digest of each test set."""
         return {name: pairs.digest() for name, pairs in self.test_sets.items()}
 
+    def missing(self) -> list[str]:
+        """What is not here of the sets that a run reads, and how to get it; a user's own folder is not among them."""
+        params, reasons = self._params, []
+        sets = [] if params.data_root else [(self.task.train_set, "train")]
+        if params.evaluate_on == "test" and not (params.data_root or params.test_root):
+            sets += [(name, "test") for name in self.test_set_names]
+        for name, split in sets:
+            try:
+                self._shelf.find(name, split)
+            except FileNotFoundError as error:
+                reasons.append(str(error))
+        return reasons
+
     @property
     def num_training(self) -> int:
         """How many training pairs, or clean training images, there are; as declared where the set is not here."""
-        declared = DATASETS[self.task.train_set].splits["train"]
-        is_here = self._params.data_root is not None or declared.find(self._shelf.place(self.task.train_set))
-        return len(self.training) if is_here else declared.num_items
+        try:
+            return len(self.training)
+        except FileNotFoundError:
+            if self._params.data_root is not None:
+                raise
+            return DATASETS[self.task.train_set].splits["train"].num_items
 
     def protocol(self, test_set: str) -> Protocol:
         """A test set's protocol: its declaration's, else the task's; without metrics that cannot be computed here."""
@@ -151,6 +167,37 @@ class TaskData:
         return SyntheticPairs(items, self.task.degradation, dataset, memory=memory)
 
 
+def open_test_set(name: str, task: str | None = None, shelf: Shelf = Shelf()) -> tuple[PairSource, str | None]:
+    """Opens a test set to score a network on: a declared one, or a folder of pairs.
+
+    Args:
+        name: A data set, or a path.
+        task: The task that degrades a set of clean images.
+        shelf: Where the declared sets are.
+
+    Returns:
+        The set, and the name of its protocol; None for a folder.
+
+    Raises:
+        UnknownNameError: It is neither a data set nor a folder.
+        FileNotFoundError: It is not there.
+        ValueError: It holds clean images, and no task that degrades them is named.
+    """
+    if name not in DATASETS and Path(name).is_dir():
+        items = _own_items(Path(name), "test") or PairFolders().find(Path(name))
+        if not items:
+            raise FileNotFoundError(f"{name}: no test pairs; expected {PairFolders('test')} or {PairFolders()}")
+        return StoredPairs(items, dataset_name(Path(name))), TASKS[task].protocol if task else None
+    items, protocol = shelf.find(name, "test"), DATASETS[name].protocol
+    if all(item.degraded for item in items):
+        return StoredPairs(items, name), protocol
+    degradation = TASKS[task].degradation if task else None
+    if degradation is None:
+        able = ", ".join(t for t, declared in TASKS.items() if name in declared.test_sets)
+        raise ValueError(f"{name} holds clean images: name the task that degrades them with --task, such as {able}")
+    return SyntheticPairs(items, degradation, name), protocol
+
+
 def dataset_name(root: Path) -> str:
     """Makes a registry-style name out of a folder's: ``SOTS-indoor`` becomes ``sots_indoor``."""
     return re.sub(r"[^a-z0-9]+", "_", root.resolve().name.lower()).strip("_") or "data"
@@ -165,6 +212,8 @@ def _split_off(items: Sequence[Item]) -> tuple[list[Item], list[Item]]:
     scenes = {scene: number for number, scene in enumerate(dict.fromkeys(item.clean for item in items))}
     is_held_out = [scenes[item.clean] % HELD_OUT_EVERY == HELD_OUT_EVERY - 1 for item in items]
     if not any(is_held_out):
-        raise ValueError(f"{len(scenes)} training scenes are too few to hold out one of {HELD_OUT_EVERY} for validation")
+        raise ValueError(
+            f"{len(scenes)} training scenes are too few to hold out one of {HELD_OUT_EVERY} to validate on"
+        )
     kept = [item for item, is_out in zip(items, is_held_out, strict=True) if not is_out]
     return kept, [item for item, is_out in zip(items, is_held_out, strict=True) if is_out]

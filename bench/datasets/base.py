@@ -1,6 +1,6 @@
 """What a data set is, and how training batches are drawn from one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -11,7 +11,7 @@ import torch
 from bench.batch import Batch
 from bench.datasets.degrade import Degradation, Image
 from bench.datasets.images import Pixels
-from bench.datasets.layout import Item, Layout, shown
+from bench.datasets.layout import Item, Layout
 from bench.registry import Registry
 from bench.seeding import generator
 
@@ -100,16 +100,15 @@ class Shelf:
             raise ValueError(f"data set {name!r} has no {split} split; it has {' and '.join(declared)}")
         items = declared[split].find(root)
         if not items:
-            expected = " or ".join(map(str, declared[split].layouts))
-            raise FileNotFoundError(f"{root}: no {split} images of {name}; expected {expected}; {_remedy(name, root)}")
+            expected = f"{declared[split].layouts[0]}; {_remedy(name)}"
+            raise FileNotFoundError(f"{root}: no {split} images of {name}; expected {expected}")
         return items
 
 
-def _remedy(name: str, root: Path) -> str:
+def _remedy(name: str) -> str:
     if DATASETS[name].is_embedded:
         return "embedded data comes with `dvc pull`"
-    there = shown(sorted(root.iterdir())) if root.is_dir() else "no such folder"
-    return f"found {there or 'an empty folder'}; get it from {DATASETS[name].url}, then `python -m bench data import {name} --from DIR`"
+    return f"`python -m bench data where {name}` tells where to get it, `data import` puts it there"
 
 
 class PairSource(Protocol):
@@ -118,6 +117,10 @@ class PairSource(Protocol):
     @property
     def dataset(self) -> str:
         """The data set's name, one of the keys of every sample's random numbers."""
+
+    @property
+    def items(self) -> Sequence[Item]:
+        """The files behind the pairs."""
 
     def __len__(self) -> int: ...
 

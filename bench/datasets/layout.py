@@ -115,7 +115,11 @@ class Listed:
         if not path.is_file():
             return []
         items = []
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path}: expected a list of paths in UTF-8 ({error}); copy it again") from error
+        for number, line in enumerate(text.splitlines(), start=1):
             if line.strip():
                 items.append(self._item(line.split(), path, number))
         missing = [picture.path for item in items for picture in item.pictures if not picture.path.is_file()]
@@ -234,8 +238,11 @@ class PairFolders:
         path = root / self.folder
         present = [names for names in PAIR_FOLDERS if all((path / name).is_dir() for name in names)]
         if len(present) > 1:
-            raise ValueError(f"{path}: holds both namings of the pair folders; remove or rename one: {present}")
-        return _by_stem(*(list_images(path / name) for name in present[0])) if present else []
+            both = " and ".join("/".join(names) for names in present)
+            raise ValueError(f"{path}: holds both namings of the pair folders, {both}; remove or rename one")
+        if not present:
+            return []
+        return pair_by_stem(*([file for file in list_images(path / name) if is_file(file)] for name in present[0]))
 
 
 class File(NamedTuple):
@@ -254,11 +261,21 @@ def find_files(root: Path, template: str) -> list[File]:
         ValueError: A link leads nowhere, or two files have one name but for case or extension.
     """
     files = list(_descend(root, template.split("/"), {}))
-    for file in files:
-        if not file.path.exists():
-            raise ValueError(f"{file.path}: a symbolic link that leads nowhere or to itself; mend or remove it")
     _unique((file.path.with_suffix("").as_posix().casefold(), file.path) for file in files)
     return files
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file.
+
+    Raises:
+        ValueError: There is a link that leads nowhere.
+    """
+    if path.is_file():
+        return True
+    if path.is_symlink() and not path.exists():
+        raise ValueError(f"{path}: a symbolic link that leads nowhere or to itself; mend or remove it")
+    return False
 
 
 def template_names(template: str) -> list[str]:
@@ -287,13 +304,21 @@ def refuse_lonely(paths: Sequence[Path]) -> None:
 
 
 def named(items: Iterable[Item]) -> list[Item]:
-    """Gives items their names, the place of their first file, and puts them in natural order."""
+    """Gives items their names, the place of their first file, and puts them in natural order.
+
+    Raises:
+        ValueError: Two items have one name.
+    """
     found = list(items)
     if not found:
         return []
     paths = [item.pictures[0].path for item in found]
     base = base_folder(paths)
     names = [path.relative_to(base).with_suffix("").as_posix() for path in paths]
+    first: dict[str, int] = {}
+    for k, name in enumerate(names):
+        if first.setdefault(name, k) != k:
+            raise ValueError(f"{paths[first[name]]} and {paths[k]} would both be called {name!r}; remove one")
     order = sorted(range(len(found)), key=lambda k: natural_order(names[k]))
     return [found[k]._replace(name=names[k]) for k in order]
 
@@ -307,11 +332,11 @@ def _descend(folder: Path, segments: Sequence[str], fields: Mapping[str, str]) -
         yield from _descend(folder / segment, rest, fields)
         return
     pattern = _pattern(segment, fields, is_file=not rest)
-    for path in sorted(folder.iterdir()):
+    for path in sorted(folder.iterdir(), key=lambda path: path.name):
         match = None if path.name.startswith(".") else pattern.fullmatch(path.name)
         if match and rest:
             yield from _descend(path, rest, {**fields, **match.groupdict()})
-        elif match and (path.is_file() or path.is_symlink()):
+        elif match and is_file(path):
             yield File(path, {**fields, **match.groupdict()})
 
 
@@ -344,12 +369,17 @@ def _unique(pairs: Iterable[tuple[Hashable, Path]]) -> dict[Hashable, Path]:
     return by_key
 
 
-def _by_stem(degraded: Sequence[Path], clean: Sequence[Path]) -> list[Item]:
-    """Pairs files by equal stems, else by stems that are equal but for a role word."""
+def pair_by_stem(degraded: Sequence[Path], clean: Sequence[Path]) -> list[Item]:
+    """Pairs files by equal stems, else by stems that are equal but for a role word.
+
+    Raises:
+        ValueError: A file has no partner, or could have two.
+    """
     first, second = ({path.stem: path for path in paths} for paths in (degraded, clean))
     if first.keys() != second.keys():
         first, second = (_by_shared_stem(paths) for paths in (degraded, clean))
-    refuse_lonely([pool[key] for pool in (first, second) for key in pool if key in first.keys() ^ second.keys()])
+    lonely = first.keys() ^ second.keys()
+    refuse_lonely([pool[key] for pool in (first, second) for key in pool if key in lonely])
     return [Item(second[key].stem, ImageFile(first[key]), ImageFile(second[key])) for key in second]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,17 @@ MAX_DISTANCE = 20
 """Of 256 bits: different photographs differ in about 128, one photograph saved twice in a few."""
 
 CHUNK = 2**22
+"""Pairs of images that are compared at once."""
+
+READ_AT_ONCE = 4096
+"""Images that wait for a thread at a time."""
+
+
+class Hashed(NamedTuple):
+    """Pictures and their hashes, ``(N, 8, 4)``: one for each orientation."""
+
+    pictures: Sequence[Picture]
+    hashes: NDArray[np.uint64]
 
 
 def find_leaks(train: Sequence[Item], test: Sequence[Item]) -> Iterator[str]:
@@ -25,48 +37,60 @@ def find_leaks(train: Sequence[Item], test: Sequence[Item]) -> Iterator[str]:
         test: Test items, likewise.
 
     Yields:
-        A line for all leaks of these two, if there are any.
+        A line for all leaks of these two, if there are any. Images that cannot be read, or are all but flat, are
+        passed over.
     """
-    ours, theirs = (list(dict.fromkeys(item.pictures[-1] for item in items)) for items in (test, train))
-    matches = list(_matches(ours, theirs))
+    ours, theirs = (_hashed(list(dict.fromkeys(item.pictures[-1] for item in items))) for items in (test, train))
+    matches = list(_matches(ours, theirs)) if ours.pictures and theirs.pictures else []
     if matches:
-        shown = ", ".join(f"{ours[i].path} is {theirs[k].path}" for i, k in matches[:5])
+        shown = ", ".join(f"{mine.path} is {other.path}" for mine, other in matches[:5])
         more = ", ..." if len(matches) > 5 else ""
         yield f"{len(matches)} test image(s) show a photograph that is trained on: {shown}{more}; remove them from one"
 
 
-def _matches(test: Sequence[Picture], train: Sequence[Picture]) -> Iterator[tuple[int, int]]:
+def _matches(test: Hashed, train: Hashed) -> Iterator[tuple[Picture, Picture]]:
     """The test images with the nearest training image that is near enough."""
-    known = _hashes(train)[:, 0]
-    hashes = _hashes(test)
-    rows = max(1, CHUNK // max(1, len(known)))
-    for start in range(0, len(hashes), rows):
-        part = hashes[start : start + rows]
+    known = train.hashes[:, 0]
+    rows = max(1, CHUNK // len(known))
+    for start in range(0, len(test.hashes), rows):
+        part = test.hashes[start : start + rows]
         # Over the eight orientations one by one, so that memory stays bounded.
         distance = np.min([_distance(part[:, k], known) for k in range(8)], axis=0)
         nearest = distance.argmin(axis=1)
         for row in np.flatnonzero(distance.min(axis=1) <= MAX_DISTANCE):
-            yield start + int(row), int(nearest[row])
+            yield test.pictures[start + int(row)], train.pictures[int(nearest[row])]
 
 
 def _distance(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.integer]:
     """Differing bits of every pair out of ``(N, 4)`` and ``(M, 4)``."""
-    return sum(np.bitwise_count(first[:, None, word] ^ second[None, :, word]).astype(int) for word in range(4))  # type: ignore[return-value]
+    return sum(np.bitwise_count(first[:, None, word] ^ second[None, :, word]).astype(int) for word in range(4))
 
 
-def _hashes(pictures: Sequence[Picture]) -> NDArray[np.uint64]:
+def _hashed(pictures: Sequence[Picture]) -> Hashed:
+    """The hashes of those pictures that can be read and are not all but flat."""
+    found: list[NDArray[np.uint64] | None] = []
     with ThreadPoolExecutor() as pool:
-        return np.stack(list(pool.map(_hash, pictures)))
+        for start in range(0, len(pictures), READ_AT_ONCE):
+            found += pool.map(_hash, pictures[start : start + READ_AT_ONCE])
+    kept = [(picture, bits) for picture, bits in zip(pictures, found, strict=True) if bits is not None]
+    return Hashed([picture for picture, _ in kept], np.array([bits for _, bits in kept], np.uint64))
 
 
-def _hash(picture: Picture) -> NDArray[np.uint64]:
-    """The difference hash of a picture's eight orientations, ``(8, 4)``.
+def _hash(picture: Picture) -> NDArray[np.uint64] | None:
+    """The difference hash of a picture's eight orientations, ``(8, 4)``; None where it would say nothing.
 
     Each bit says whether a pixel of a small grey copy is brighter than the one to its left.
     """
-    small = Pillow.fromarray(np.ascontiguousarray(picture.read())).convert("L").resize((64, 64), Pillow.Resampling.BOX)
+    try:
+        pixels = picture.read()
+    except (ValueError, FileNotFoundError):
+        return None
+    small = Pillow.fromarray(np.ascontiguousarray(pixels)).convert("L").resize((64, 64), Pillow.Resampling.BOX)
     turned = [np.rot90(grey, k) for grey in (np.asarray(small), np.asarray(small).T) for k in range(4)]
-    return np.stack([_bits(grey) for grey in turned])
+    hashes = np.stack([_bits(grey) for grey in turned])
+    # Images without structure are as near to one another as copies of one photograph.
+    num_set = np.bitwise_count(hashes).sum(axis=1)
+    return hashes if ((num_set > MAX_DISTANCE) & (num_set < SIDE * SIDE - MAX_DISTANCE)).all() else None
 
 
 def _bits(grey: NDArray[np.uint8]) -> NDArray[np.uint64]:

@@ -10,6 +10,7 @@ from bench.datasets.images import Pixels
 from bench.datasets.layout import Item, PairFolders, base_folder, named
 from bench.datasets.pictures import DecodedImages, ImageFile, Picture
 from bench.datasets.stamps import content_digest
+from bench.seeding import generator
 
 MEMORY_BUDGET = 2 * 2**30
 """Bytes of decoded pixels that a source keeps: 2 GiB are about 4,600 images of 481x321."""
@@ -82,7 +83,7 @@ class SyntheticPairs:
         memory: int = MEMORY_BUDGET,
     ) -> None:
         self.dataset = dataset
-        self.items = items
+        self.items = [item for item in items if item.clean]
         self._clean = [item.clean for item in items if item.clean]
         self._degradation = degradation
         self._seed = seed

@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal, Protocol
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image
 from scipy.io import loadmat, whosmat
 
 from bench.datasets.images import Pixels, image_size, read_image
@@ -90,7 +91,7 @@ class CentreOfImage:
 
 @dataclass(frozen=True)
 class MatBlock:
-    """A block of an array ``(images, blocks, H, W, 3)`` uint8 in a MATLAB file, as SIDD publishes its validation set."""
+    """A block of an array ``(images, blocks, H, W, 3)`` uint8 in a MATLAB file, as SIDD publishes its test blocks."""
 
     path: Path
     image: int
@@ -107,8 +108,11 @@ def mat_shape(path: Path) -> tuple[int, ...]:
     """The shape of the one array in a MATLAB file, from its header.
 
     Raises:
+        FileNotFoundError: There is no such file.
         ValueError: The file is damaged, or holds something else than one array of blocks.
     """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such MATLAB file")
     with _mat_errors(path):
         arrays = [(shape, kind) for _, shape, kind in whosmat(path)]
     if len(arrays) != 1 or arrays[0][1] != "uint8" or len(arrays[0][0]) != 5 or arrays[0][0][-1] != 3:
@@ -130,8 +134,6 @@ def _mat_array(path: Path) -> np.ndarray:
 def _mat_errors(path: Path) -> Iterator[None]:
     try:
         yield
-    except FileNotFoundError:
-        raise
     except Exception as error:
         # SciPy raises almost anything on a damaged file.
         raise ValueError(f"{path}: not a readable MATLAB file ({error}); copy it again") from error
@@ -153,13 +155,19 @@ def _raw_rows(path: Path) -> Pixels | None:
     """The pixels of an uncompressed 24-bit BMP or TIFF as a view of the file, or None for any other."""
     try:
         with Image.open(path) as image:
+            is_plain = image.format == "BMP" or (image.format == "TIFF" and _is_upright(image))
             tiles: list[Any] = list(image.tile)
             mode, (width, height) = image.mode, image.size
-    except (OSError, SyntaxError, UnidentifiedImageError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path}: not a readable image ({error}); copy it again") from error
-    if mode != "RGB" or any(tile[0] != "raw" for tile in tiles):
+    if not is_plain or mode != "RGB" or not tiles or any(tile[0] != "raw" for tile in tiles):
         return None
     return _mapped(path, tiles, height, width)
+
+
+def _is_upright(image: Image.Image) -> bool:
+    """Whether the pixels lie in the file as they are shown; a TIFF may say that they are to be turned."""
+    return image.getexif().get(ExifTags.Base.Orientation, 1) == 1
 
 
 def _mapped(path: Path, tiles: list[Any], height: int, width: int) -> Pixels | None:
@@ -171,7 +179,8 @@ def _mapped(path: Path, tiles: list[Any], height: int, width: int) -> Pixels | N
         is_next = box[0] == 0 and box[2] == width and box[1] == k * rows and start == offset + k * rows * stride
         if not is_next or (layout[0], layout[1] or 3 * width, layout[2]) != (raw_mode, stride, orientation):
             return None
-    if raw_mode not in ("RGB", "BGR") or path.stat().st_size < offset + height * stride:
+    is_whole = tiles[-1][1][3] == height and path.stat().st_size >= offset + height * stride
+    if raw_mode not in ("RGB", "BGR") or not is_whole:
         return None
     lines = np.memmap(path, np.uint8, "r", offset, (height, stride))
     pixels = lines[:, : 3 * width].reshape(height, width, 3) if stride == 3 * width else _unpadded(lines, width)
@@ -197,14 +206,21 @@ class DecodedImages:
     def __init__(self, budget: int) -> None:
         self._budget = budget
         self._kept: dict[Picture, Pixels] = {}
+        self._lock = Lock()
 
     def __getitem__(self, picture: Picture) -> Pixels:
         pixels = self._kept.get(picture)
         if pixels is None:
-            pixels = picture.read()
+            pixels = self._keep(picture, picture.read())
+        return pixels
+
+    def _keep(self, picture: Picture, pixels: Pixels) -> Pixels:
+        with self._lock:
+            if picture in self._kept:  # another thread was faster
+                return self._kept[picture]
             if pixels.nbytes <= self._budget:
                 # Owned memory: a half or a centre must not hold on to the whole.
-                pixels = np.ascontiguousarray(pixels)
+                pixels = pixels.copy()
                 pixels.setflags(write=False)
                 self._budget -= pixels.nbytes
                 self._kept[picture] = pixels
@@ -213,7 +229,7 @@ class DecodedImages:
     def size(self, picture: Picture) -> tuple[int, int]:
         """Height and width of an image."""
         pixels = self._kept.get(picture)
-        return picture.size() if pixels is None else pixels.shape[:2]  # type: ignore[return-value]
+        return picture.size() if pixels is None else pixels.shape[:2]
 
     def window(self, picture: Picture, rows: slice, columns: slice) -> Pixels:
         """Part of an image, decoded whole only while there is room to keep it."""

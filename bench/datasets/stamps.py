@@ -1,4 +1,4 @@
-"""What is known about files that have not changed since: remembered, so that large sets are read once and not every run.
+"""What is known about files that have not changed since, so that large sets are read once and not every run.
 
 Files count as unchanged while their paths, sizes and modification times are the same. What is known is kept in the
 user's cache folder (``$XDG_CACHE_HOME/slkd-bench``, by default ``~/.cache/slkd-bench``), which may be deleted any time.
@@ -7,6 +7,7 @@ user's cache folder (``$XDG_CACHE_HOME/slkd-bench``, by default ``~/.cache/slkd-
 import hashlib
 import os
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 
 from bench.datasets.images import digest
@@ -17,11 +18,13 @@ SMALL = 64 * 2**20
 
 def content_digest(paths: Collection[Path], base: Path) -> str:
     """`digest` of files, remembered for large sets."""
-    return remembered("sha256", paths, lambda: digest(paths, base))
+    return remembered(f"sha256 below {base.absolute()}", paths, lambda: digest(paths, base))
 
 
 def remembered(kind: str, paths: Collection[Path], find_out: Callable[[], str]) -> str:
     """What `find_out` says about files, remembered while they do not change.
+
+    A note that cannot be read or is damaged counts as none, and one that cannot be written is done without.
 
     Args:
         kind: What is known, with the version of the code that finds it out where that may change.
@@ -32,13 +35,11 @@ def remembered(kind: str, paths: Collection[Path], find_out: Callable[[], str]) 
     if total < SMALL:
         return find_out()
     path = cache_folder() / stamp
-    if path.exists():
-        return path.read_text(encoding="utf-8")
-    known = find_out()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(known, encoding="utf-8")
-    temporary.replace(path)
+    known = _noted(path)
+    if known is None:
+        known = find_out()
+        with suppress(OSError):
+            _note(path, known)
     return known
 
 
@@ -47,11 +48,27 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "slkd-bench"
 
 
+def _noted(path: Path) -> str | None:
+    """What a note says; None where there is none whose checksum is right."""
+    try:
+        checksum, _, known = path.read_bytes().partition(b"\n")
+    except OSError:
+        return None
+    return known.decode() if checksum.decode(errors="replace") == hashlib.sha256(known).hexdigest() else None
+
+
+def _note(path: Path, known: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary.write_bytes(f"{hashlib.sha256(known.encode()).hexdigest()}\n{known}".encode())
+    temporary.replace(path)
+
+
 def _stamp(kind: str, paths: Collection[Path]) -> tuple[str, int]:
     """Identifies files by place, size and time, and adds up their bytes."""
     known, total = hashlib.sha256(kind.encode()), 0
     for path in sorted(paths):
         status = path.stat()
         total += status.st_size
-        known.update(f"{path.absolute()}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+        known.update(f"{path.absolute()}\0{status.st_size}\0{status.st_mtime_ns}\n".encode(errors="surrogateescape"))
     return known.hexdigest(), total

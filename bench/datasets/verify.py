@@ -1,8 +1,10 @@
 """Checks of images on disk, before hours of training rest on them."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -12,8 +14,8 @@ from PIL import Image
 from bench.datasets.base import DATASETS, Shelf
 from bench.datasets.images import Pixels
 from bench.datasets.layout import Item
-from bench.datasets.leaks import find_leaks
-from bench.datasets.pictures import ImageFile, Picture
+from bench.datasets.leaks import READ_AT_ONCE, find_leaks
+from bench.datasets.pictures import MatBlock, Picture
 from bench.datasets.stamps import remembered
 
 SUFFIXES: Mapping[str, tuple[str, ...]] = {
@@ -22,6 +24,7 @@ SUFFIXES: Mapping[str, tuple[str, ...]] = {
     "BMP": (".bmp",),
     "TIFF": (".tif", ".tiff"),
     "WEBP": (".webp",),
+    "MPO": (".jpg", ".jpeg"),
 }
 MAX_SHIFT = 2
 """Pixels in each direction in which a pair's two images are tried against one another."""
@@ -42,7 +45,7 @@ class Finding(NamedTuple):
 def check_set(name: str, shelf: Shelf) -> list[Finding]:
     """Checks a declared data set: layout, counts, every image, every pair, and that no test image is trained on.
 
-    Splits that are not there are passed over if another one is.
+    Splits of a real set that are not there are passed over if another one is.
 
     Raises:
         UnknownNameError: No such data set.
@@ -63,23 +66,33 @@ def check_set(name: str, shelf: Shelf) -> list[Finding]:
         findings += [f for split, items in found.items() for f in _averaging(f"{name}, {split}", items)]
     if "train" in found and "test" in found:
         findings += [Finding("error", f"{name}: {leak}") for leak in find_leaks(found["train"], found["test"])]
-    return findings + ([] if found else missing)
+    return findings + (missing if DATASETS[name].is_embedded or not found else [])
 
 
 def check_items(items: Sequence[Item]) -> list[Finding]:
     """Checks that every image can be decoded and is what it says, and that the images of a pair belong together.
 
-    What was found about large sets is remembered until their files change.
+    What was found about large sets is remembered until their files change, or which two belong together.
     """
     paths = {picture.path for item in items for picture in item.pictures}
-    lines = remembered("checks v1", paths, lambda: "\n".join(f"{s}\t{text}" for s, text in _examined(items)))
-    return [Finding(*line.split("\t", 1)) for line in lines.splitlines()]  # type: ignore[arg-type]
+    known = remembered(f"checks v1 of {_pairing(items)}", paths, lambda: json.dumps(_examined(items)))
+    return [Finding(*finding) for finding in json.loads(known)]
+
+
+def _pairing(items: Sequence[Item]) -> str:
+    """Identifies which pictures belong together."""
+    total = sha256()
+    for item in items:
+        total.update(repr(item).encode(errors="surrogateescape"))
+    return total.hexdigest()
 
 
 def _examined(items: Sequence[Item]) -> list[Finding]:
     """Looks at all items, in threads: decoding leaves the interpreter to others."""
+    results: list[tuple[list[Finding], tuple[int, int] | None]] = []
     with ThreadPoolExecutor() as pool:
-        results = list(pool.map(_check_item, items))
+        for start in range(0, len(items), READ_AT_ONCE):
+            results += pool.map(_check_item, items[start : start + READ_AT_ONCE])
     findings = list(dict.fromkeys(finding for found, _ in results for finding in found))
     return [*findings, *_misaligned(items, [shift for _, shift in results])]
 
@@ -107,15 +120,15 @@ def _check_item(item: Item) -> tuple[list[Finding], tuple[int, int] | None]:
 
 def _mislabelled(picture: Picture) -> Iterator[Finding]:
     """Tells a JPEG that is called PNG: its pixels are not what the name promises."""
-    if not isinstance(picture, ImageFile):
+    if isinstance(picture, MatBlock):
         return
     try:
         with Image.open(picture.path) as image:
-            expected = SUFFIXES.get(image.format or "", ())
-    except OSError:
+            found = image.format or "file of an unknown format"
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError):
         return  # said better when it is decoded
-    if expected and picture.path.suffix.lower() not in expected:
-        yield Finding("warning", f"{picture.path}: the file is a {image.format}, whatever its name says; rename it")
+    if picture.path.suffix.lower() not in SUFFIXES.get(found, ()):
+        yield Finding("warning", f"{picture.path}: the file is a {found}, whatever its name says; rename it")
 
 
 def _count(name: str, split: str, items: Sequence[Item]) -> Iterator[Finding]:
@@ -146,9 +159,10 @@ def best_shift(degraded: Pixels, clean: Pixels) -> tuple[int, int] | None:
         rows = slice(MAX_SHIFT + dy, MAX_SHIFT + dy + inner.shape[0])
         window = first[rows, MAX_SHIFT + dx : MAX_SHIFT + dx + inner.shape[1]]
         correlation[dy, dx] = float((window * inner).sum() / np.sqrt((window**2).sum() * (inner**2).sum() + 1e-9))
-    best = max(shifts, key=lambda shift: correlation[shift])
-    is_clear = correlation[best] > 0.3 and correlation[best] - correlation[0, 0] > 0.1
-    return best if is_clear else (0, 0)
+    best, other = sorted(shifts, key=correlation.__getitem__, reverse=True)[:2]
+    # Motion blur moves an image to many places at once, so that several shifts correlate about as well.
+    is_one = correlation[best] > 0.7 or (correlation[best] > 0.3 and correlation[other] < 0.4 * correlation[best])
+    return best if is_one and correlation[0, 0] < 0.7 * correlation[best] else (0, 0)
 
 
 def _fine_structure(image: Pixels) -> NDArray[np.float32]:
@@ -189,12 +203,15 @@ def averaging_exponent(item: Item) -> float | None:
     """The exponent g for which ``mean(degraded^g) = mean(clean^g)``: blur keeps the mean of what was averaged.
 
     Returns:
-        In [0.2, 5]; None where no exponent there does.
+        In [0.2, 5]; None where no exponent there does, or the images cannot be read.
     """
     if item.degraded is None or item.clean is None:
         return None
     levels = np.linspace(0, 1, 256)
-    counts = [np.bincount(picture.read().reshape(-1), minlength=256) for picture in (item.degraded, item.clean)]
+    try:
+        counts = [np.bincount(picture.read().reshape(-1), minlength=256) for picture in (item.degraded, item.clean)]
+    except (ValueError, FileNotFoundError):
+        return None  # said when all images were checked
 
     def excess(exponent: float) -> float:
         powers = levels**exponent

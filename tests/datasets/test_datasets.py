@@ -6,17 +6,21 @@ import numpy as np
 import pytest
 
 import bench.datasets
-from bench.datasets.base import DATASETS
+from bench.datasets.base import DATASETS, Shelf
 from bench.datasets.dead_leaves import palette, textures
+from bench.datasets.degrade import to_pixels
 from bench.datasets.images import read_image
-from bench.datasets.make import checksums, degraded_pairs, make_all, verify, write_image
+from bench.datasets.make import checksums, degraded_pairs, make_all, unpinned
 from bench.datasets.pairs import open_folder
 from bench.datasets.photos import CORNERS, CROP_SIZE, photographs
 from bench.datasets.scenes import NUM_SCENES, scene
+from bench.datasets.verify import check_set
+from bench.metrics.protocol import PROTOCOLS
 from bench.seeding import generator
 
 DATA = Path(bench.datasets.__file__).parents[2] / "data"
-DEGRADED = [name for name, dataset in DATASETS.items() if dataset.degradation is not None]
+EMBEDDED = [name for name, dataset in DATASETS.items() if dataset.is_embedded]
+DEGRADED = [name for name in EMBEDDED if DATASETS[name].degradation is not None]
 
 
 def differs_little(pixels: np.ndarray, stored: np.ndarray) -> bool:
@@ -31,7 +35,15 @@ def test_a_data_set_is_declared_in_full_in_a_file_of_its_name(name):
     for field in ("title", "authors", "licence", "url", "reference"):
         assert getattr(dataset, field).strip(), f"{name} does not state its {field}"
     assert (Path(bench.datasets.__file__).parent / f"{name}.py").is_file()
+    assert dataset.splits.keys() <= {"train", "val", "test"} and dataset.splits
+    assert dataset.protocol is None or dataset.protocol in PROTOCOLS
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_an_embedded_set_is_scored_exactly_if_it_is_degraded(name):
+    dataset = DATASETS[name]
     assert (dataset.protocol is None) == (dataset.degradation is None)
+    assert dataset.protocol is None or "train" not in dataset.splits
 
 
 def test_photo_crops_do_not_overlap():
@@ -41,8 +53,13 @@ def test_photo_crops_do_not_overlap():
                 assert max(abs(top - other_top), abs(left - other_left)) >= CROP_SIZE
 
 
-def test_the_embedded_data_is_complete():
-    assert verify(DATA) == []
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_the_embedded_data_is_complete(name):
+    assert check_set(name, Shelf(embedded=DATA)) == []
+
+
+def test_the_embedded_data_is_as_pinned():
+    assert unpinned(DATA) == []
 
 
 @pytest.mark.parametrize("name", DEGRADED)
@@ -51,8 +68,8 @@ def test_a_frozen_pair_is_what_its_declaration_makes(name):
     made = degraded_pairs(DATA, name)
     index = len(made) - 1
     assert made.name(index) == stored.name(index)
-    for pixels, frozen in zip(made.pair(index), stored.pair(index), strict=True):
-        assert differs_little(pixels, frozen)
+    (degraded, clean), frozen = made.pair(index), stored.pair(index)
+    assert differs_little(to_pixels(degraded), frozen[0]) and differs_little(clean, frozen[1])
 
 
 @pytest.mark.parametrize("split", NUM_SCENES)
@@ -75,16 +92,16 @@ def test_without_scikit_image_making_photographs_says_what_to_install(monkeypatc
         make_all(tmp_path)
 
 
-def test_verify_names_what_is_wrong(tmp_path):
-    missing = verify(tmp_path)
-    assert len(missing) == len(NUM_SCENES) + 1 + 2 * len(DEGRADED)
-    assert all("dvc pull" in line for line in missing)
-    small = tmp_path / "photos" / "test" / "clean" / "cat.png"
-    write_image(small, np.zeros((4, 5, 3), np.uint8))
-    problems = "\n".join(verify(tmp_path))
-    assert "cat.png: expected 192x192 pixels, got 5x4" in problems and "images, found 1" in problems
-    small.write_bytes(b"not an image")
-    assert "cat.png: cannot be decoded" in "\n".join(verify(tmp_path))
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_an_embedded_set_that_is_not_there_comes_with_dvc(tmp_path, name):
+    findings = check_set(name, Shelf(tmp_path))
+    assert [finding.severity for finding in findings] == ["error"] * len(DATASETS[name].splits)
+    assert all("dvc pull" in finding.text and str(tmp_path / name) in finding.text for finding in findings)
+
+
+def test_a_set_without_degradation_is_not_made():
+    with pytest.raises(ValueError, match="'scenes' declares no degradation"):
+        degraded_pairs(DATA, "scenes")
 
 
 def spectrum_slope(pixels: np.ndarray) -> float:
@@ -119,12 +136,17 @@ def test_palettes_and_textures_stay_in_range():
     assert bank.shape == (8, 32, 32) and bank.min() >= -1e-6 and bank.max() <= 1 + 1e-6
 
 
-def test_verify_compares_with_the_pinned_checksums(tmp_path):
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "image.png").write_bytes(b"original")
-    pinned = checksums(tmp_path / "data")
+def test_files_that_are_not_as_pinned_are_named(tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("altered.png", "gone.png", "same.png"):
+        (data / name).write_bytes(b"original")
+    assert unpinned(data) == []
+    pinned = checksums(data)
     (tmp_path / "data.sha256").write_text(pinned)
-    assert pinned.endswith("  data/image.png\n")
-    assert not any("pinned" in problem for problem in verify(tmp_path / "data"))
-    (tmp_path / "data" / "image.png").write_bytes(b"altered")
-    assert any("data/image.png" in problem and "pinned" in problem for problem in verify(tmp_path / "data"))
+    assert pinned.splitlines()[0].endswith("  data/altered.png")
+    assert unpinned(data) == []
+    (data / "altered.png").write_bytes(b"altered")
+    (data / "gone.png").unlink()
+    (data / "new.png").write_bytes(b"new")
+    assert unpinned(data) == ["data/altered.png", "data/gone.png", "data/new.png"]

@@ -1,12 +1,14 @@
+import re
 import struct
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
-from bench.datasets.images import EXTENSIONS, DecodedImages, digest, image_size, list_images, read_image
+from bench.datasets.images import EXTENSIONS, digest, image_size, list_images, natural_order, read_image
 
 
 def test_lossless_formats_keep_every_pixel(write, tmp_path):
@@ -90,22 +92,44 @@ def test_sizes_come_from_the_header(write):
     assert all(image_size(write(f"a{suffix}", 12, 34)) == (12, 34) for suffix in EXTENSIONS)
 
 
-def test_images_are_decoded_once_within_the_budget(write):
-    paths = [write(f"{k}.png") for k in range(3)]
-    images = DecodedImages(budget=2 * 40 * 48 * 3)
-    first = [images[path] for path in paths]
-    assert [images[path] is pixels for path, pixels in zip(paths, first, strict=True)] == [True, True, False]
-
-
 def test_the_digest_depends_on_names_and_bytes_alone(write, tmp_path):
     path = write("set/a.png")
-    before = digest(tmp_path / "set")
+    base = path.parent
+
+    def current() -> str:
+        return digest(list_images(base), base)
+
+    before = current()
     path.touch()
-    assert digest(tmp_path / "set") == before
+    assert current() == before == digest([path, path], base)
     renamed = path.rename(path.with_name("b.png"))
-    assert digest(tmp_path / "set") != before
+    assert current() != before
     renamed.rename(path)
+    moved = base.rename(tmp_path / "elsewhere")
+    assert digest(list_images(moved), moved) == before
+    moved.rename(base)
     write("set/a.png", seed=1)
-    assert digest(tmp_path / "set") != before
+    assert current() != before
     with pytest.raises(FileNotFoundError, match="absent"):
-        digest(Path(tmp_path / "absent"))
+        digest([base / "absent.png"], base)
+
+
+@pytest.mark.parametrize("names", [("Rain.png", "rain.png"), ("STRASSE.png", "straße.jpg"), ("a.PNG", "a.tiff")])
+def test_names_that_differ_in_case_or_extension_only_are_refused(write, tmp_path, names):
+    for name in names:
+        write(name)
+    if len(list(tmp_path.glob("*.*"))) < 2:
+        pytest.skip("this file system does not tell upper from lower case")
+    with pytest.raises(ValueError, match=" and ".join(re.escape(name) for name in sorted(names))):
+        list_images(tmp_path)
+
+
+@given(st.lists(st.text("ab019-٣²", min_size=1), min_size=1))
+def test_natural_order_sorts_any_names_and_never_ties_two(names):
+    keys = sorted(natural_order(name) for name in names)
+    assert len({str(key) for key in keys}) == len(set(names))
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6))
+def test_numbers_in_names_are_ordered_by_value(first, second):
+    assert (natural_order(f"im-{first}_x") < natural_order(f"im-{second}_x")) == (first < second)

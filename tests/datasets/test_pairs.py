@@ -4,9 +4,11 @@ import torch
 from PIL import Image
 
 from bench.datasets.base import draw_batch
-from bench.datasets.degrade import Haze, MotionBlur, Noise, Rain
+from bench.datasets.degrade import Haze, MotionBlur, Noise, Rain, UnclippedNoise, to_float
 from bench.datasets.images import list_images
-from bench.datasets.pairs import open_clean, open_folder
+from bench.datasets.layout import Item, PairFolders
+from bench.datasets.pairs import StoredPairs, SyntheticPairs, open_clean, open_folder
+from bench.datasets.pictures import ImageFile
 
 NOTHING = Noise(sigma=(0.0, 0.0))
 
@@ -37,18 +39,18 @@ def test_unpaired_files_are_named(write, tmp_path):
         open_folder(tmp_path)
 
 
-def test_a_pair_of_different_sizes_is_refused_at_once(write, tmp_path):
+def test_a_pair_of_different_sizes_is_refused_when_it_is_drawn(write, tmp_path):
     write("degraded/a.png", 40, 48)
     write("clean/a.png", 48, 40)
-    with pytest.raises(ValueError, match=r"a\.png and .*a\.png differ in size: 48x40 and 40x48"):
-        open_folder(tmp_path)
+    with pytest.raises(ValueError, match=r"degraded/a\.png and .*clean/a\.png differ in size: 48x40 and 40x48"):
+        draw_batch(open_folder(tmp_path), 0, 0, 1, 16)
 
 
 def test_folders_that_are_missing_empty_or_ambiguous_are_refused(write, tmp_path):
     with pytest.raises(FileNotFoundError, match="no such folder"):
         open_folder(tmp_path / "absent")
     write("degraded/a.png")
-    with pytest.raises(FileNotFoundError, match="degraded and clean or input and target, found degraded"):
+    with pytest.raises(FileNotFoundError, match=r"\{degraded,clean\}/\{name\} or .*found degraded"):
         open_folder(tmp_path)
     (tmp_path / "clean").mkdir()
     with pytest.raises(ValueError, match="no images"):
@@ -60,26 +62,13 @@ def test_folders_that_are_missing_empty_or_ambiguous_are_refused(write, tmp_path
         open_folder(tmp_path)
 
 
-def test_splits_are_found_in_their_folder_and_tests_in_the_bare_root(write, tmp_path):
-    root = tmp_path / "data" / "rain"
-    with pytest.raises(FileNotFoundError, match=r"no test pairs.*dvc pull"):
-        split_folder(root, "test")
-    write("data/rain/input/a.png")
-    write("data/rain/target/a.png")
-    assert split_folder(root, "test") == root
-    with pytest.raises(FileNotFoundError, match="no train pairs"):
-        split_folder(root, "train")
-    for split in ("train", "test"):
-        write(f"data/rain/{split}/degraded/a.png")
-        write(f"data/rain/{split}/clean/a.png")
-        assert split_folder(root, split) == root / split
-
-
 def source(write, tmp_path, kind):
     for k in range(3):
         write(f"degraded/{k}.png", 40, 48, seed=k)
         write(f"clean/{k}.png", 40, 48, seed=k)
-    return open_folder(tmp_path, "mini") if kind == "disk" else open_clean(list_images(tmp_path / "clean"), kind, "mini")
+    return (
+        open_folder(tmp_path, "mini") if kind == "disk" else open_clean(list_images(tmp_path / "clean"), kind, "mini")
+    )
 
 
 SOURCES = ["disk", Noise((10, 50)), Haze((0.5, 2)), Rain((20, 50), (0.2, 0.5)), MotionBlur((2, 20))]
@@ -129,13 +118,52 @@ def test_an_image_smaller_than_the_crop_is_named(write, tmp_path):
         draw_batch(source(write, tmp_path, NOTHING), 0, 0, 1, 64)
 
 
-@pytest.mark.parametrize("kind", SOURCES[1:], ids=str)
+@pytest.mark.parametrize("kind", [*SOURCES[1:], UnclippedNoise(25)], ids=str)
 def test_whole_images_are_always_degraded_the_same_way(write, tmp_path, kind):
     first, second = (source(write, tmp_path, kind).pair(1) for _ in range(2))
     np.testing.assert_array_equal(first[0], second[0])
-    assert first[0].shape == first[1].shape and first[0].dtype == np.uint8
-    other_seed = open_clean(list_images(tmp_path / "clean"), kind, "mini", seed=1)
+    assert first[0].shape == first[1].shape
+    assert first[0].dtype == np.float32 and first[1].dtype == np.uint8
+    clean = PairFolders().find(tmp_path)
+    other_seed = SyntheticPairs(clean, kind, "mini", seed=1)
     assert not np.array_equal(other_seed.pair(1)[0], first[0])
+
+
+def test_noise_that_no_file_can_hold_stays_as_it_is(write, tmp_path):
+    degraded, clean = source(write, tmp_path, UnclippedNoise(50)).pair(0)
+    assert degraded.min() < 0 and degraded.max() > 1
+    assert (255 * (degraded - to_float(clean))).std() == pytest.approx(50, rel=0.03)
+
+
+def test_what_is_no_pair_is_not_trained_on(write, tmp_path):
+    item = Item("lonely", ImageFile(write("a.png")), None)
+    pairs = StoredPairs([item], "real")
+    assert pairs.pair(0)[1] is None
+    with pytest.raises(ValueError, match="real: lonely is not a pair"):
+        draw_batch(pairs, 0, 0, 1, 16)
+
+
+def test_images_to_degrade_keep_their_names_beside_others(write, tmp_path):
+    items = [Item("hazy", ImageFile(write("a.png")), None), Item("clear", None, ImageFile(write("b.png")))]
+    pairs = SyntheticPairs(items, NOTHING, "mixed")
+    assert [pairs.name(k) for k in range(len(pairs))] == ["clear"]
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "jpg"])
+@pytest.mark.parametrize("kind", SOURCES, ids=str)
+def test_crops_do_not_depend_on_what_is_kept_in_memory(write, tmp_path, kind, suffix):
+    for k in range(2):
+        write(f"degraded/{k}.{suffix}", 41, 47, seed=k)
+        write(f"clean/{k}.{suffix}", 41, 47, seed=k)
+    items = PairFolders().find(tmp_path)
+
+    def batch(memory: int):
+        stored = kind == "disk"
+        pairs = StoredPairs(items, "mini", memory) if stored else SyntheticPairs(items, kind, "mini", memory=memory)
+        return draw_batch(pairs, seed=1, step=0, batch_size=8, crop_size=16)
+
+    for kept, read_again in zip(batch(2**20), batch(0), strict=True):
+        torch.testing.assert_close(kept, read_again, rtol=0, atol=0)
 
 
 def test_blurred_crops_do_not_reflect_where_the_image_goes_on(write, tmp_path):

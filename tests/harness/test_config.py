@@ -2,8 +2,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bench.config import digest, load_params
+from bench.config import Params, Recipe, Sizes, digest, load_params
 from bench.distiller import METHODS
 from bench.networks.base import NETWORKS
 from bench.tasks.base import TASKS
@@ -85,3 +87,70 @@ def test_a_small_learning_rate_may_be_written_as_yaml_reads_it(edit):
 
 def test_the_digest_ignores_the_order_of_keys():
     assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1}) != digest({"a": 1, "b": [3]})
+
+
+COMPLETE = Recipe(
+    steps=10, batch_size=4, crop_size=32, learning_rate=1e-3, final_learning_rate=0, restoration_loss="l1"
+)
+
+
+def test_a_recipe_counts_steps_or_epochs_and_not_both(edit):
+    with pytest.raises(ValueError, match=r"mine\.yaml: train: .*steps and epochs both say how long to train"):
+        load_params(edit(broken(train={"steps": 3, "epochs": 1})))
+    assert load_params(edit(broken(train={"epochs": 0.5}))).train.epochs == 0.5
+    with pytest.raises(ValueError, match=r"train\.epochs"):
+        load_params(edit(broken(train={"epochs": 0})))
+
+
+def test_what_a_recipe_leaves_out_the_other_decides():
+    mine = Recipe(learning_rate=1e-4, crop_size=64).over(COMPLETE)
+    assert (mine.learning_rate, mine.crop_size, mine.steps, mine.restoration_loss) == (1e-4, 64, 10, "l1")
+    assert Recipe().over(COMPLETE) == COMPLETE.over(Recipe()) == COMPLETE.over(mine) == COMPLETE
+
+
+def test_a_length_takes_the_place_of_a_length_of_the_other_kind():
+    in_epochs = Recipe(epochs=3).over(COMPLETE)
+    assert (in_epochs.steps, in_epochs.epochs) == (None, 3)
+    in_steps = Recipe(steps=7).over(in_epochs)
+    assert (in_steps.steps, in_steps.epochs) == (7, None)
+    assert Recipe(batch_size=1).over(in_epochs).epochs == 3
+
+
+@given(num_items=st.integers(1, 10**6), epochs=st.integers(1, 300), batch_size=st.integers(1, 64))
+def test_epochs_become_the_fewest_steps_that_draw_as_many_images(num_items, epochs, batch_size):
+    steps = Recipe(epochs=epochs, batch_size=batch_size).over(COMPLETE).training(lambda: num_items).steps
+    assert (steps - 1) * batch_size < epochs * num_items <= steps * batch_size
+
+
+def test_a_recipe_in_steps_does_not_ask_for_the_number_of_images():
+    def ask() -> int:
+        raise FileNotFoundError("the set is not here")
+
+    assert COMPLETE.training(ask).steps == 10
+    with pytest.raises(FileNotFoundError):
+        Recipe(epochs=1).over(COMPLETE).training(ask)
+
+
+def test_a_recipe_without_a_length_is_no_training():
+    with pytest.raises(ValueError, match="steps"):
+        Recipe(batch_size=4).training(lambda: 100)
+
+
+def test_one_size_preset_serves_all_families_or_each_has_its_own():
+    sizes = Sizes(teacher={"nafnet": "mini", "restormer": "published"}, student="micro")
+    assert [sizes.of("teacher", network) for network in ("nafnet", "restormer")] == ["mini", "published"]
+    assert sizes.of("student", "uformer") == "micro"
+    with pytest.raises(ValueError, match=r"sizes\.teacher names no preset of uformer; it has nafnet, restormer"):
+        sizes.of("teacher", "uformer")
+
+
+def test_the_presets_of_a_grid_are_those_of_its_families():
+    params = Params(
+        tasks=("deraining",),
+        networks=("nafnet", "restormer"),
+        methods=("scratch",),
+        seeds=(0,),
+        sizes=Sizes(teacher={"nafnet": "mini", "restormer": "base"}),
+    )
+    expected = [("nafnet", "mini"), ("nafnet", "micro"), ("restormer", "base"), ("restormer", "micro")]
+    assert params.network_sizes() == expected

@@ -1,4 +1,5 @@
 import itertools
+import threading
 
 import numpy as np
 import pytest
@@ -8,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.config import Tiling
+from bench.datasets.layout import Item
 from bench.datasets.pairs import open_folder
-from bench.evaluate import Scores, _spans, restore, score
-from bench.metrics.protocol import PROTOCOLS
+from bench.evaluate import Scores, _spans, restore, score, score_items
+from bench.metrics.protocol import PROTOCOLS, Protocol
 from bench.networks.base import NETWORKS, Features, RestorationNetwork, build_network
 
 
@@ -178,6 +180,42 @@ def test_tiles_are_in_the_signature():
     whole, tiled = (PROTOCOLS["derain_y"].signatures(t) for t in (None, Tiling(tile=512, overlap=64)))
     assert "|tile:none|" in whole["psnr_db"]
     assert tiled["psnr_db"] == whole["psnr_db"].replace("tile:none", "tile:512,64")
+
+
+def test_files_are_scored_in_order_and_few_are_in_memory_at_once(tmp_path):
+    class Counted(np.ndarray):
+        """Pixels that say when they are gone."""
+
+        alive = most = 0
+
+        def __new__(cls, level):
+            with lock:
+                Counted.alive += 1
+                Counted.most = max(Counted.most, Counted.alive)
+            return np.full((16, 16, 3), level, np.uint8).view(cls)
+
+        def __del__(self):
+            if self.base is not None:
+                with lock:
+                    Counted.alive -= 1
+
+    class Made:
+        path = tmp_path / "made.png"
+
+        def __init__(self, level):
+            self.level = level
+
+        def read(self):
+            return Counted(self.level)
+
+    lock = threading.RLock()
+    items = [Item(f"{k}", Made(100), Made(100 + k)) for k in range(1, 41)]
+    protocol = Protocol("psnr", "", {"psnr_db": "psnr_rgb"})
+    scores = score_items(items, protocol)
+    assert list(scores.names) == [str(k) for k in range(1, 41)]
+    assert scores.values["psnr_db"] == pytest.approx([20 * np.log10(255 / k) for k in range(1, 41)])
+    assert 2 <= Counted.most <= 2 * torch.get_num_threads()
+    assert torch.get_num_threads() == 2, "the caller keeps its threads"
 
 
 def test_means_are_over_images():

@@ -1,4 +1,4 @@
-"""The contract of every task, on a miniature of the embedded data."""
+"""The contract of every task, and that the embedded ones train on what they are tested for."""
 
 from pathlib import Path
 
@@ -7,37 +7,65 @@ import pytest
 from PIL import Image
 
 import bench.tasks
-from bench.datasets.base import DATASETS, draw_batch
-from bench.tasks.base import TASKS, dataset_name
+from bench.config import Params
+from bench.datasets.base import DATASETS, Shelf, draw_batch
+from bench.datasets.layout import Clean
+from bench.metrics.protocol import PROTOCOLS
+from bench.sources import TaskData
+from bench.tasks.base import TASKS
 
-
-@pytest.fixture
-def data(tmp_path):
-    """A folder like ``data/``, with two small images per set."""
-    names = [f"scenes/{split}/clean" for split in ("train", "val")]
-    names += [f"{name}/test/{kind}" for name, s in DATASETS.items() if s.protocol for kind in ("degraded", "clean")]
-    return fill(tmp_path / "data", names)
-
-
-def fill(root: Path, folders: list[str]) -> Path:
-    rng = np.random.default_rng(0)
-    for folder in folders:
-        (root / folder).mkdir(parents=True)
-        for k in range(2):
-            Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(root / folder / f"{k}.png")
-    return root
+EMBEDDED = [name for name, task in TASKS.items() if DATASETS[task.train_set].is_embedded]
+EMBEDDED_SETS = [name for name, dataset in DATASETS.items() if dataset.is_embedded]
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_a_task_is_declared_in_a_file_of_its_name_and_its_test_sets_share_its_protocol(name):
+def test_a_task_is_declared_in_full_in_a_file_of_its_name(name):
     task = TASKS[name]
     assert (Path(bench.tasks.__file__).parent / f"{name}.py").is_file()
-    assert task.title and task.test_sets
-    assert {DATASETS[test_set].protocol for test_set in task.test_sets} == {task.protocol}
-    assert DATASETS[task.train_set].protocol is None, "a test set must never be trained on"
+    assert task.title.strip() and task.test_sets
+    assert len(set(task.test_sets)) == len(task.test_sets)
+    assert task.protocol in PROTOCOLS
 
 
 @pytest.mark.parametrize("name", TASKS)
+def test_what_a_task_trains_and_is_scored_on_is_declared(name):
+    task = TASKS[name]
+    assert "train" in DATASETS[task.train_set].splits
+    for test_set in task.test_sets:
+        assert "test" in DATASETS[test_set].splits, f"{test_set} has no test split"
+        assert DATASETS[test_set].protocol in PROTOCOLS, f"{test_set} names no protocol"
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_an_embedded_test_set_is_never_trained_on(name):
+    train_set = TASKS[name].train_set
+    assert not DATASETS[train_set].is_embedded or "test" not in DATASETS[train_set].splits
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_clean_images_are_degraded(name):
+    task = TASKS[name]
+    splits = [DATASETS[task.train_set].splits["train"]]
+    splits += [DATASETS[test_set].splits["test"] for test_set in task.test_sets]
+    holds_clean = any(isinstance(layout, Clean) for split in splits for layout in split.layouts)
+    assert holds_clean == (task.degradation is not None)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_recipe_is_complete(name):
+    training = TASKS[name].recipe.training(lambda: 100)
+    assert training.steps > 0
+    assert training.final_learning_rate < training.learning_rate
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_the_test_sets_of_an_embedded_task_are_embedded_and_share_its_protocol(name):
+    task = TASKS[name]
+    assert {DATASETS[test_set].protocol for test_set in task.test_sets} == {task.protocol}
+    assert all(DATASETS[test_set].is_embedded for test_set in task.test_sets)
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
 def test_training_spans_the_severities_of_the_test_sets(name):
     task = TASKS[name]
     for test_set in task.test_sets:
@@ -51,49 +79,29 @@ def test_training_spans_the_severities_of_the_test_sets(name):
                 assert trained == tested, f"{test_set}: {field}"
 
 
-@pytest.mark.parametrize("name", TASKS)
-def test_embedded_sources(name, data):
-    task = TASKS[name]
-    training, validation = task.training_source(None, data), task.validation_source(data)
-    assert training.dataset != validation.dataset
-    batch = draw_batch(training, seed=0, step=0, batch_size=2, crop_size=32)
+@pytest.fixture
+def shelf(tmp_path):
+    """The embedded sets in miniature: two small images each."""
+    rng = np.random.default_rng(0)
+    for name in EMBEDDED_SETS:
+        for split in DATASETS[name].splits:
+            kinds = ("degraded", "clean") if DATASETS[name].degradation else ("clean",)
+            for folder in (tmp_path / "data" / name / split / kind for kind in kinds):
+                folder.mkdir(parents=True)
+                for k in range(2):
+                    Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(folder / f"{k}.png")
+    return Shelf(tmp_path / "data", tmp_path / "datasets")
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_an_embedded_task_finds_its_images(name, shelf):
+    params = Params(tasks=(name,), networks=("nafnet",), methods=("scratch",), seeds=(0,))
+    data = TaskData(name, params, shelf)
+    assert data.training.dataset != data.validation.dataset
+    batch = draw_batch(data.training, seed=0, step=0, batch_size=2, crop_size=32)
     assert batch.degraded.shape == batch.clean.shape == (2, 3, 32, 32)
     assert not np.array_equal(batch.degraded, batch.clean)
-    np.testing.assert_array_equal(validation.pair(1)[0], task.validation_source(data).pair(1)[0])
-    tests = task.test_folders(None, data)
-    assert tuple(tests) == task.test_sets
-    assert all(len(pairs) == 2 and pairs.dataset == test_set for test_set, pairs in tests.items())
-
-
-def test_missing_embedded_data_says_dvc_pull(tmp_path):
-    task = TASKS["deraining"]
-    for missing in (
-        lambda: task.training_source(None, tmp_path / "data"),
-        lambda: task.validation_source(tmp_path / "data"),
-        lambda: task.test_folders(None, tmp_path / "data"),
-    ):
-        with pytest.raises(FileNotFoundError, match="dvc pull"):
-            missing()
-
-
-def test_a_real_set_with_train_and_test_pairs(tmp_path, data):
-    root = fill(tmp_path / "Rain-100L", [f"{s}/{kind}" for s in ("train", "test") for kind in ("input", "target")])
-    task = TASKS["deraining"]
-    training = task.training_source(root, data)
-    assert training.dataset == "rain_100l" and len(training) == 2
-    assert list(task.test_folders(root, data)) == ["rain_100l"]
-
-
-def test_a_real_set_without_training_pairs_can_only_be_scored(tmp_path, data):
-    root = fill(tmp_path / "SOTS", ["degraded", "clean"])
-    task = TASKS["dehazing"]
-    with pytest.raises(FileNotFoundError, match=r"no training pairs.*--test-root"):
-        task.training_source(root, data)
-    assert len(task.test_folders(root, data)["sots"]) == 2
-
-
-@pytest.mark.parametrize(
-    ("folder", "name"), [("SOTS-indoor", "sots_indoor"), ("Rain100L", "rain100l"), ("---", "data")]
-)
-def test_the_name_of_a_folder_becomes_a_registry_name(folder, name):
-    assert dataset_name(Path("/somewhere") / folder) == name
+    again = TaskData(name, params, shelf)
+    np.testing.assert_array_equal(data.validation.pair(1)[0], again.validation.pair(1)[0])
+    assert tuple(data.test_sets) == TASKS[name].test_sets
+    assert all(len(pairs) == 2 and pairs.dataset == test_set for test_set, pairs in data.test_sets.items())
