@@ -80,7 +80,8 @@ class Recipe(Settings):
         """
         values = self.model_dump(exclude_none=True, exclude={"epochs"})
         if self.epochs is not None and self.batch_size is not None:
-            values["steps"] = math.ceil(self.epochs * num_items() / self.batch_size)
+            # Rounded first: 1.1 epochs of 10 pairs are 11 steps of one, whatever binary fractions make of it.
+            values["steps"] = math.ceil(round(self.epochs * num_items() / self.batch_size, 6))
         return Training(**values)
 
 

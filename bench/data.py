@@ -38,7 +38,9 @@ def list_(root: Root = EMBEDDED, datasets: RealRoot = REAL) -> None:
             found, size = _state(name, split, shelf)
             table.add_row(name, split, f"{declared.num_items:,}", found, size, dataset.protocol or "", tasks)
     console.print(table, highlight=False)
-    console.print("`python -m bench data where SET` tells where a set comes from and where it belongs.", highlight=False)
+    console.print(
+        "`python -m bench data where SET` tells where a set comes from and where it belongs.", highlight=False
+    )
 
 
 @app.command()
@@ -69,7 +71,9 @@ def verify(
     sets: Sets = None,
     root: Root = EMBEDDED,
     datasets: RealRoot = REAL,
-    sums: Annotated[Path | None, typer.Option(help="Write the embedded files' sha256 sums here if all is well.")] = None,
+    sums: Annotated[
+        Path | None, typer.Option(help="Write the embedded files' sha256 sums here if all is well.")
+    ] = None,
 ) -> None:
     """Checks sets: complete, paired, readable, aligned, as pinned, and no test image among those trained on.
 
@@ -105,7 +109,9 @@ def verify(
 def import_(
     name: Annotated[str, typer.Argument(metavar="SET", help="A declared data set.")],
     source: Annotated[Path, typer.Option("--from", help="The folder of the unpacked download.")],
-    is_copy: Annotated[bool, typer.Option("--copy", help="Copy the files; without it, a link to the folder is made.")] = False,
+    is_copy: Annotated[
+        bool, typer.Option("--copy", help="Copy the files; without it, a link to the folder is made.")
+    ] = False,
     datasets: RealRoot = REAL,
 ) -> None:
     """Puts a downloaded set where it belongs, and checks it."""

@@ -2,7 +2,7 @@
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -18,8 +18,6 @@ from bench.datasets.images import Pixels
 from bench.datasets.layout import Item
 from bench.metrics.protocol import Protocol
 from bench.networks.base import RestorationNetwork
-
-DECODING_THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -89,40 +87,39 @@ def score(
 def score_items(items: Sequence[Item], protocol: Protocol) -> Scores:
     """Scores image files as they are; the degraded picture of an item is the restored one here.
 
-    The next images are decoded in threads meanwhile; no more than a few are in memory.
+    Each of PyTorch's threads decodes and scores an image of its own: the operations on one image are too small to be
+    shared. No more than two images for each thread are in memory.
 
     Raises:
         ValueError: An image is damaged or not 8-bit RGB, or a pair differs in size.
     """
-    names: list[str] = []
+    num_threads = torch.get_num_threads()
     values: dict[str, list[float]] = {key: [] for key in protocol.metrics}
-    with ThreadPoolExecutor(DECODING_THREADS) as pool:
-        for item, images in zip(items, _decoded(items, pool), strict=True):
-            restored, clean = (image if image is None else _batch(image) for image in images)
-            if clean is not None and clean.shape != restored.shape:
-                sizes = " and ".join("{1}x{0}".format(*image.shape[-2:]) for image in (restored, clean))
-                paths = " and ".join(str(picture.path) for picture in item.pictures)
-                raise ValueError(f"{paths} differ in size: {sizes} pixels; score images of one size")
-            names.append(item.name)
-            for key, value in protocol.score(restored, clean).items():
-                values[key].append(value.item())
-    return Scores(names, values)
+    ahead: deque[Future[dict[str, float]]] = deque()
+    with ThreadPoolExecutor(num_threads, initializer=lambda: torch.set_num_threads(1)) as pool:
+        for item in items:
+            ahead.append(pool.submit(_score_item, item, protocol))
+            if len(ahead) > 2 * num_threads:
+                _append(values, ahead.popleft().result())
+        while ahead:
+            _append(values, ahead.popleft().result())
+    return Scores([item.name for item in items], values)
 
 
-def _decoded(items: Sequence[Item], pool: ThreadPoolExecutor) -> Iterator[tuple[Pixels, Pixels | None]]:
-    """Both pictures of every item, decoded a few items ahead."""
+def _score_item(item: Item, protocol: Protocol) -> dict[str, float]:
+    assert item.degraded is not None
+    restored = _batch(item.degraded.read())
+    clean = _batch(item.clean.read()) if item.clean else None
+    if clean is not None and clean.shape != restored.shape:
+        sizes = " and ".join("{1}x{0}".format(*image.shape[-2:]) for image in (restored, clean))
+        paths = " and ".join(str(picture.path) for picture in item.pictures)
+        raise ValueError(f"{paths} differ in size: {sizes} pixels; score images of one size")
+    return {key: value.item() for key, value in protocol.score(restored, clean).items()}
 
-    def decode(item: Item) -> tuple[Pixels, Pixels | None]:
-        assert item.degraded is not None
-        return item.degraded.read(), item.clean.read() if item.clean else None
 
-    ahead: deque[Future[tuple[Pixels, Pixels | None]]] = deque()
-    for item in items:
-        ahead.append(pool.submit(decode, item))
-        if len(ahead) > 2 * DECODING_THREADS:
-            yield ahead.popleft().result()
-    while ahead:
-        yield ahead.popleft().result()
+def _append(values: dict[str, list[float]], scores: dict[str, float]) -> None:
+    for key, value in scores.items():
+        values[key].append(value)
 
 
 def restore(network: RestorationNetwork, image: Tensor, tiling: Tiling | None = None) -> Tensor:
@@ -182,9 +179,9 @@ def _spans(length: int, tiling: Tiling, multiple: int) -> list[_Span]:
 
 def to_tensor(image: Pixels | Image) -> Tensor:
     """``(H, W, 3)`` 8-bit levels, or values in units of [0, 1], as ``(1, 3, H, W)`` float32 in these units."""
-    return _batch(image).float().div(255) if image.dtype == np.uint8 else _batch(image)  # type: ignore[arg-type]
+    return _batch(image).float().div(255) if image.dtype == np.uint8 else _batch(image)
 
 
-def _batch(image: Pixels) -> Tensor:
+def _batch(image: Pixels | Image) -> Tensor:
     """``(H, W, 3)`` array to ``(1, 3, H, W)`` tensor."""
     return torch.tensor(image).permute(2, 0, 1).unsqueeze(0)

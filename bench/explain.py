@@ -25,7 +25,8 @@ def _lines(path: Path) -> Iterator[str]:
     yield about["title"]
     for key, signature in about["signatures"].items():
         value = about["metrics"].get(key)
-        yield f"\n{METRIC_TITLES.get(key, key)} {'without a mean' if value is None else number(value, key)}: {signature}"
+        shown = "without a mean" if value is None else number(value, key)
+        yield f"\n{METRIC_TITLES.get(key, key)} {shown}: {signature}"
         yield from (f"  {line}" for line in in_words(signature))
     for key, reason in about.get("unavailable", {}).items():
         yield f"\n{METRIC_TITLES.get(key, key)} was not computed: {reason}"

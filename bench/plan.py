@@ -15,7 +15,9 @@ from bench.distiller import METHODS, MethodConfig, Role
 from bench.imported import ImportedTeacher
 from bench.networks.base import RestorationNetwork, build_network
 from bench.record import read_cell
+from bench.registry import UnknownNameError
 from bench.sources import TaskData
+from bench.tasks.base import TASKS
 from bench.train import read_checkpoint
 
 Status = Literal["run", "resume", "up to date", "unsupported"]
@@ -63,6 +65,9 @@ class Planner:
         """
         for method in self.params.method_configs:
             METHODS[method]  # an unknown name must not pass for a method that keeps its defaults
+        for name in self.params.test_sets or ():
+            if name not in (known := {t for task in self.params.tasks for t in TASKS[task].test_sets}):
+                raise UnknownNameError("test set of these tasks", name, known)
         students = list(expand(self.params, filters))
         teachers = {teacher: None for cohort in students for cell in cohort.cells for teacher in self.teachers(cell)}
         return [*(Cohort((teacher,)) for teacher in teachers), *students]

@@ -21,7 +21,9 @@ def check_data(plans: Sequence[Sequence[Plan]], planner: Planner) -> None:
     """
     errors: list[str] = []
     for task in dict.fromkeys(plan.cell.task for cohort in plans for plan in cohort):
-        todo = [plan for cohort in plans for plan in cohort if plan.cell.task == task and plan.status in ("run", "resume")]
+        todo = [
+            plan for cohort in plans for plan in cohort if plan.cell.task == task and plan.status in ("run", "resume")
+        ]
         crops = [planner.training(plan.cell).crop_size for plan in todo if plan.steps_left]
         for finding in _findings(planner.data(task), max(crops, default=0)) if todo else ():
             if finding.severity == "error":

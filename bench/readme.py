@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bench import tables
 from bench.cost_table import cost_table
+from bench.published import published_table, read_published
 from bench.record import read_cells, read_networks
 
 BLOCK = re.compile(r"(<!-- begin: (?P<name>\w+)(?: (?P<argument>\S+))? -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -64,7 +65,17 @@ def _costs(results: Path) -> str:
     return cost_table(records).markdown() if records else "No records yet.\n"
 
 
-GENERATORS: dict[str, Callable[[Path], str]] = {"results": _results, "scores": _scores, "costs": _costs}
+def _published(path: Path) -> str:
+    """The numbers in a file of `results/published`."""
+    return published_table(read_published(path)).markdown()
+
+
+GENERATORS: dict[str, Callable[[Path], str]] = {
+    "results": _results,
+    "scores": _scores,
+    "costs": _costs,
+    "published": _published,
+}
 
 
 def result_folders(root: Path) -> Iterator[Path]:

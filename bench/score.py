@@ -56,7 +56,9 @@ def evaluate(
         )
     else:
         assert restored is not None
-        if unused := [f"--{k}" for k, v in (("task", task), ("save", save), ("tile", tile), ("rounding", rounding)) if v]:
+        if unused := [
+            f"--{k}" for k, v in (("task", task), ("save", save), ("tile", tile), ("rounding", rounding)) if v
+        ]:
             raise ValueError(f"{' and '.join(unused)} belong to --network; image files are scored as they are")
         name, scores, about = _score_files(restored, clean, protocol, metric, crop_border)
     _publish(out / name, scores, about)
@@ -121,9 +123,7 @@ def _score_network(
     return title, scores, about
 
 
-def _protocol(
-    name: str | None, metrics: Sequence[str] | None, border: int, rounding: str | None
-) -> "Protocol":
+def _protocol(name: str | None, metrics: Sequence[str] | None, border: int, rounding: str | None) -> "Protocol":
     """The protocol of a name, or the one that consists of the named metrics."""
     from bench.metrics.metric import METRICS
     from bench.metrics.protocol import PROTOCOLS, Protocol, get_protocol

@@ -167,13 +167,13 @@ class TaskData:
         return SyntheticPairs(items, self.task.degradation, dataset, memory=memory)
 
 
-def open_test_set(name: str, task: str | None = None, shelf: Shelf = Shelf()) -> tuple[PairSource, str | None]:
+def open_test_set(name: str, task: str | None = None, shelf: Shelf | None = None) -> tuple[PairSource, str | None]:
     """Opens a test set to score a network on: a declared one, or a folder of pairs.
 
     Args:
         name: A data set, or a path.
         task: The task that degrades a set of clean images.
-        shelf: Where the declared sets are.
+        shelf: Where the declared sets are, if not in the usual folders.
 
     Returns:
         The set, and the name of its protocol; None for a folder.
@@ -188,7 +188,7 @@ def open_test_set(name: str, task: str | None = None, shelf: Shelf = Shelf()) ->
         if not items:
             raise FileNotFoundError(f"{name}: no test pairs; expected {PairFolders('test')} or {PairFolders()}")
         return StoredPairs(items, dataset_name(Path(name))), TASKS[task].protocol if task else None
-    items, protocol = shelf.find(name, "test"), DATASETS[name].protocol
+    items, protocol = (shelf or Shelf()).find(name, "test"), DATASETS[name].protocol
     if all(item.degraded for item in items):
         return StoredPairs(items, name), protocol
     degradation = TASKS[task].degradation if task else None

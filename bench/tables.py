@@ -1,6 +1,6 @@
 """Paper-style tables, rendered from records alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -125,7 +125,7 @@ class Scoreboard:
             for score in summarise(self.values).to_dict("records")
         }
         columns = dict.fromkeys(Column(record.task, record.test_set) for record in records)
-        self.metrics = {c: list(dict.fromkeys(m for _, column, m in self._scores if column == c)) for c in columns}
+        self.metrics = {c: _in_order({m for _, column, m in self._scores if column == c}) for c in columns}
         self.columns = sorted(columns, key=self._order)
         self.labels = sorted({INPUT_ROW, *map(_label, records)}, key=_row_order)
         self.methods = [label for label in self.labels if label not in (INPUT_ROW, *TEACHER_ROWS.values())]
@@ -243,6 +243,12 @@ def _row_order(label: str) -> tuple[int, str]:
     """Input, teachers, the student alone, other methods, the project's own method."""
     first = [INPUT_ROW, *TEACHER_ROWS.values(), "scratch"]
     return (first.index(label) if label in first else len(first) + label.startswith("slkd"), label)
+
+
+def _in_order(metrics: Iterable[str]) -> list[str]:
+    """PSNR first, then as the titles are listed; metrics without a title behind."""
+    known = list(METRIC_TITLES)
+    return sorted(metrics, key=lambda metric: (known.index(metric) if metric in known else len(known), metric))
 
 
 def number(value: float, metric: str) -> str:

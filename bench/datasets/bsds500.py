@@ -18,8 +18,8 @@ DATASETS.register("bsds500")(
                 num_items=400,
             ),
         },
-        note="The official train and test folders are trained on (BSD400); the validation folder, which holds CBSD68, is "
-        "not read at all. "
+        note="The official train and test folders are trained on (BSD400); the validation folder, which holds "
+        "CBSD68, is not read at all. "
         "Leaks: the backgrounds of Rain100L are BSDS500 images.",
     )
 )

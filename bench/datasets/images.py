@@ -73,7 +73,8 @@ def list_images(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder of images")
-    found = [path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")]
+    found = [path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS and path.name[0] != "."]
+    found = [path for path in found if not path.is_dir()]
     if not found:
         raise ValueError(f"{folder}: no images in this folder; expected files named {', '.join(sorted(EXTENSIONS))}")
     by_stem: dict[str, Path] = {}
@@ -87,13 +88,13 @@ def list_images(folder: Path) -> list[Path]:
 
 
 def natural_order(name: str) -> tuple[list[tuple[int, str]], str]:
-    """A key to sort by: ``image-2`` comes before ``image-10``; the name itself settles ties such as ``1`` and ``01``."""
+    """A key to sort by: ``image-2`` comes before ``image-10``; the name settles ties such as ``1`` and ``01``."""
     parts = re.split(r"([0-9]+)", name)
     return [(int(part), "") if part.isdecimal() else (0, part) for part in parts], name
 
 
 def digest(paths: Iterable[Path], base: Path) -> str:
-    """Identifies files by content: the sha256 over their names relative to ``base`` and their bytes, in sorted order."""
+    """Identifies files by content: the sha256 over their names relative to ``base`` and their bytes, in order."""
     total = hashlib.sha256()
     for name, path in sorted((path.relative_to(base).as_posix(), path) for path in set(paths)):
         with path.open("rb") as file:

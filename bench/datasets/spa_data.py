@@ -30,7 +30,7 @@ DATASETS.register("spa_data")(
             ),
         },
         note="Training images are crops of 256x256 pixels of video frames; frames of a video share their clean crops. "
-        "Unpack the archives next to their lists, as the authors do. In the authors' archive video 274 differs from the list: 274-14_0_3.png is a folder that "
-        "holds the image (stevewongv/SPANet, issue 24).",
+        "Unpack the archives next to their lists, as the authors do. In the authors' archive video 274 differs from "
+        "the list: 274-14_0_3.png is a folder that holds the image (stevewongv/SPANet, issue 24).",
     )
 )

@@ -119,8 +119,8 @@ def find_parameters() -> NiqeParameters:
     path = WEIGHTS / "niqe.npz"
     if not path.is_file():
         raise MetricUnavailableError(
-            f"NIQE needs a model of pristine photographs, and there is no {path}; fit one with `python -m bench metrics "
-            "fit-niqe --from DIR`, or copy BasicSR's niqe_pris_params.npz there"
+            f"NIQE needs a model of pristine photographs, and there is no {path}; fit one with `python -m bench "
+            "metrics fit-niqe --from DIR`, or copy BasicSR's niqe_pris_params.npz there"
         )
     return _read_once(path, path.stat().st_mtime_ns)
 

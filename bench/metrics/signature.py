@@ -3,8 +3,9 @@
 A signature is fields joined by ``|``. The first names the metric and what it sees; the last is the version of the
 implementation, which changes whenever a score would. Those between are ``field:value``, in this order:
 
-- of the metric: ``range`` and ``y`` say how luma is made, ``gain`` what is done to the restored image first, ``window``,
-  ``border`` and ``covariance`` are SSIM's, ``impl`` is a library that computes it, ``params`` a digest of fitted parameters;
+- of the metric: ``range`` and ``y`` say how luma is made, ``gain`` what is done to the restored image first;
+  ``window``, ``border`` and ``covariance`` are SSIM's, ``half`` BRISQUE's, ``variant`` PIQE's; ``impl`` is a library
+  that computes it, ``params`` a digest of fitted parameters;
 - of the protocol: ``uint8``, ``crop``, ``tile``, ``pad``, ``agg``.
 """
 
@@ -30,7 +31,10 @@ _VALUES = {
     ("range", "bt601"): "luma is BT.601 in studio range, 16 to 235",
     ("y", "uint8"): "luma is rounded to 8 bits",
     ("y", "float"): "luma is not rounded",
-    ("gain", "least_squares"): "the restored image is first multiplied by the gain that brings it nearest to the clean one",
+    (
+        "gain",
+        "least_squares",
+    ): "the restored image is first multiplied by the gain that brings it nearest to the clean one",
     ("border", "valid"): "only where the whole window fits into the image",
     ("border", "replicate"): "at every pixel, the edges repeated outwards",
     ("covariance", "sample"): "(co)variances are sample estimates, with N - 1 in the denominator",

@@ -176,7 +176,13 @@ for _name, _title, _definition, _function, _source in (
         ssim_y_replicate,
         "NAFNet's luma branch",
     ),
-    ("ssim_volume", "SSIM (volume)", f"ssim:rgb_volume|{_VOLUME}", ssim_volume, "MATLAB's ssim of an RGB array; NAFNet"),
+    (
+        "ssim_volume",
+        "SSIM (volume)",
+        f"ssim:rgb_volume|{_VOLUME}",
+        ssim_volume,
+        "MATLAB's ssim of an RGB array; NAFNet",
+    ),
     (
         "ssim_uniform",
         "SSIM (7x7)",

@@ -24,7 +24,7 @@ PAPER_RECIPE = Recipe(
     final_learning_rate=1e-6,
     restoration_loss="l1",
 )
-"""The SLKD paper's 100 epochs, batch 8, patch 128 and cosine schedule; learning rate and loss are those of Restormer."""
+"""The SLKD paper's 100 epochs, batch 8, patch 128 and cosine schedule; learning rate and loss are Restormer's."""
 
 
 @dataclass(frozen=True)

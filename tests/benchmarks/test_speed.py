@@ -10,19 +10,19 @@ import torch
 from rich.console import Console
 
 from bench.batch import Batch
-from bench.cell import Workspace
-from bench.config import Training
-from bench.datasets.base import draw_batch
+from bench.config import Params, Training
+from bench.datasets.base import Shelf, draw_batch
 from bench.distiller import METHODS, Distiller
-from bench.metrics.protocol import PROTOCOLS
+from bench.metrics.metric import METRICS
 from bench.networks.base import NETWORKS, build_network
 from bench.progress import StepProgress
-from bench.tasks.base import TASKS
+from bench.sources import TaskData
 from bench.train import Member, fit
 from slkd import brisque, piqe
 from slkd.scale import ScaleConversion
 
 BATCH_SIZE, CROP_SIZE = 8, 64
+EMBEDDED = ("deraining", "deblurring", "denoising", "dehazing")
 
 
 @pytest.fixture(scope="module")
@@ -59,14 +59,14 @@ def start(tmp_path, teachers):
     return make
 
 
-def interleaved(functions, rounds=9):
+def interleaved(functions, rounds=9, warmups=2):
     """Median seconds of several functions whose calls alternate, so that a drifting machine slows all alike."""
     times = {name: [] for name in functions}
-    for round_ in range(rounds + 2):
+    for round_ in range(rounds + warmups):
         for name, function in functions.items():
             started = time.perf_counter()
             function()
-            if round_ >= 2:
+            if round_ >= warmups:
                 times[name].append(time.perf_counter() - started)
     return {name: statistics.median(values) for name, values in times.items()}
 
@@ -91,9 +91,10 @@ def test_network(benchmark, batch, name, size):
 
 
 @pytest.mark.benchmark(group="data path, a batch of 8 crops")
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", EMBEDDED)
 def test_data_path(benchmark, task):
-    source = TASKS[task].training_source(None, Workspace.of("default").data)
+    grid = Params(tasks=(task,), networks=("nafnet",), methods=("scratch",), seeds=(0,))
+    source = TaskData(task, grid, Shelf()).training
     steps = iter(range(10**6))
     benchmark.pedantic(lambda: draw_batch(source, 0, next(steps), BATCH_SIZE, CROP_SIZE), rounds=50, warmup_rounds=20)
     benchmark.extra_info["images_per_s"] = BATCH_SIZE / benchmark.stats["median"]
@@ -116,10 +117,10 @@ def test_scale_conversion(benchmark):
 
 
 @pytest.mark.benchmark(group="metrics, an image of 256x256")
-@pytest.mark.parametrize("name", PROTOCOLS)
-def test_protocol(benchmark, name):
+@pytest.mark.parametrize("name", [name for name, metric in METRICS.items() if metric.parameters is None])
+def test_metric(benchmark, name):
     restored, clean = torch.randint(0, 256, (2, 1, 3, 256, 256), dtype=torch.uint8)
-    benchmark.pedantic(lambda: PROTOCOLS[name].score(restored, clean), rounds=9, warmup_rounds=2)
+    benchmark.pedantic(lambda: METRICS[name](restored, clean), rounds=9, warmup_rounds=2)
 
 
 class Nothing(Distiller):
@@ -134,10 +135,11 @@ class Nothing(Distiller):
 
 
 @pytest.mark.benchmark(group="ratios")
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", EMBEDDED)
 @pytest.mark.parametrize("methods", [["scratch"], list(METHODS)], ids=["alone", "cohort"])
 def test_harness_share_of_a_step(benchmark, start, batch, ratios, tmp_path, methods, task):
-    source = TASKS[task].training_source(None, Workspace.of("default").data)
+    grid = Params(tasks=(task,), networks=("nafnet",), methods=("scratch",), seeds=(0,))
+    source = TaskData(task, grid, Shelf()).training
     training = Training(steps=4)
     screen = StepProgress(1, training.steps, Console(file=io.StringIO()))
     steps = itertools.count()

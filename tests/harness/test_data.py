@@ -70,7 +70,10 @@ def test_a_copied_set_is_its_own_and_can_be_versioned(download):
 
 
 def test_what_is_not_the_set_is_not_imported(download):
-    for source, message in ((download.parent, "no images of gopro; found Rain100L"), (download / "gone", "no such folder")):
+    for source, message in (
+        (download.parent, "no images of gopro; found Rain100L"),
+        (download / "gone", "no such folder"),
+    ):
         done = data("import", "gopro", "--from", source)
         assert message in str(done.exception)
     assert "dvc pull" in str(data("import", "scenes", "--from", download).exception)

@@ -89,7 +89,9 @@ def test_identical_images_have_no_mean(folders, tmp_path):
 def test_a_border_is_cut(folders):
     done = bench("evaluate", *folders, "--protocol", "denoise_rgb", "--crop-border", 4)
     assert "|crop:4|" in done.output
-    assert "leaves nothing" in str(bench("evaluate", *folders, "--protocol", "denoise_rgb", "--crop-border", 20).exception)
+    assert "leaves nothing" in str(
+        bench("evaluate", *folders, "--protocol", "denoise_rgb", "--crop-border", 20).exception
+    )
 
 
 def test_files_that_do_not_belong_together_are_named(folders, real_set, tmp_path):
@@ -111,7 +113,9 @@ def test_a_network_restores_and_scores_in_one_go(weights, real_set, tmp_path):
     assert (summary["network"], summary["size"], summary["num_images"]) == ("nafnet", "micro", 2)
     assert "|uint8:round|" in summary["signatures"]["psnr_db"] and len(summary["weights_sha256"]) == 64
     # What was kept is what was scored.
-    again = bench("evaluate", "--restored", tmp_path / "kept", "--clean", real_set / "test/target", "--protocol", "derain_y")
+    again = bench(
+        "evaluate", "--restored", tmp_path / "kept", "--clean", real_set / "test/target", "--protocol", "derain_y"
+    )
     assert again.exit_code == 0, again.output
     assert json.loads((tmp_path / "results/local/scores/kept.json").read_text())["metrics"] == summary["metrics"]
     other = bench("evaluate", *options, "--tile", 160, "--rounding", "trunc")
@@ -176,7 +180,13 @@ def test_explain_says_what_the_numbers_of_a_record_are(tmp_path):
     write_record(tmp_path / "cell.json", CellRecord.model_validate(values))
     done = bench("explain", tmp_path / "cell.json")
     assert done.exit_code == 0, done.output
-    for part in ("slkd (nafnet/micro, seed 0", "7 images", "PSNR 31.23: psnr:y|", "luma is rounded to 8 bits", "no model"):
+    for part in (
+        "slkd (nafnet/micro, seed 0",
+        "7 images",
+        "PSNR 31.23: psnr:y|",
+        "luma is rounded to 8 bits",
+        "no model",
+    ):
         assert part in done.output
     skipped = values | {"status": "skipped", "reason": "no decoder", "metrics": {}, "signatures": {}}
     write_record(tmp_path / "cell.json", CellRecord.model_validate(skipped))

@@ -21,7 +21,9 @@ def test_every_field_is_put_into_words(signature):
 
 
 def test_in_words():
-    assert explain("ssim:y|range:bt601|y:uint8|window:gauss11x11,1.5|border:valid|uint8:round|crop:4|tile:512,64|v2") == [
+    assert explain(
+        "ssim:y|range:bt601|y:uint8|window:gauss11x11,1.5|border:valid|uint8:round|crop:4|tile:512,64|v2"
+    ) == [
         "Structural similarity with K1 = 0.01, K2 = 0.03 and a range of 255, on luma",
         "luma is BT.601 in studio range, 16 to 235",
         "luma is rounded to 8 bits",
