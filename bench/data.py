@@ -205,7 +205,7 @@ def _copy(source: Path, place: Path) -> None:
 
 def _print_digests(name: str, shelf: "Shelf") -> None:
     from bench.datasets.base import DATASETS
-    from bench.datasets.layout import base_folder
+    from bench.datasets.items import base_folder
     from bench.datasets.stamps import content_digest
 
     for split in DATASETS[name].splits:

@@ -15,7 +15,7 @@ from bench.config import Tiling
 from bench.datasets.base import PairSource
 from bench.datasets.degrade import Image
 from bench.datasets.images import Pixels
-from bench.datasets.layout import Item
+from bench.datasets.items import Item
 from bench.metrics.protocol import Protocol
 from bench.networks.base import RestorationNetwork
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 
-from bench.datasets.layout import Item
+from bench.datasets.items import Item
 from bench.datasets.leaks import find_leaks
 from bench.datasets.stamps import remembered
 from bench.datasets.verify import Finding, check_items

@@ -69,7 +69,7 @@ def _score_files(
 ) -> tuple[str, "Scores", dict[str, Any]]:
     """Scores image files, decoding the next ones in threads meanwhile."""
     from bench.datasets.images import list_images
-    from bench.datasets.layout import Item, pair_by_stem
+    from bench.datasets.items import Item, pair_by_stem
     from bench.datasets.pictures import ImageFile
     from bench.evaluate import score_items
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from bench.config import Params
 from bench.datasets.base import DATASETS, PairSource, Shelf
-from bench.datasets.layout import Item, PairFolders
+from bench.datasets.items import Item
+from bench.datasets.layout import PairFolders
 from bench.datasets.pairs import StoredPairs, SyntheticPairs
 from bench.evaluate import Scores, score
 from bench.metrics.protocol import Protocol, get_protocol

@@ -11,7 +11,8 @@ import torch
 from bench.batch import Batch
 from bench.datasets.degrade import Degradation, Image
 from bench.datasets.images import Pixels
-from bench.datasets.layout import Item, Layout
+from bench.datasets.items import Item
+from bench.datasets.layout import Layout
 from bench.registry import Registry
 from bench.seeding import generator
 

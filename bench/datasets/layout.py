@@ -1,46 +1,21 @@
 """How a data set lies on disk: which files are the images, and which two belong together.
 
-A layout is written as its authors describe it, with names in braces for what varies:
+A layout is written as its authors describe it, with names in braces for what varies (`bench.datasets.template`):
 ``Pairs("rainy_image/{scene}_{variant}.jpg", "ground_truth/{scene}.jpg")`` pairs ``rainy_image/901_14.jpg`` with
-``ground_truth/901.jpg``. A name stands for the shortest text without a slash that fits, and for the same text
-wherever it appears. The extension is that of the official files; images converted to another format are found too.
+``ground_truth/901.jpg``.
 """
 
-import re
-from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from os.path import commonpath
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, Protocol
 
-from bench.datasets.images import EXTENSIONS, list_images, natural_order
+from bench.datasets.images import list_images
+from bench.datasets.items import Item, named, pair_by_stem, refuse_lonely, shown
 from bench.datasets.pictures import CentreOfImage, HalfOfImage, ImageFile, MatBlock, Picture, mat_shape
+from bench.datasets.template import find_files, is_file, template_names, unique
 
 PAIR_FOLDERS = (("degraded", "clean"), ("input", "target"))
-
-# The words by which published sets tell the two images of a pair apart: `Flower_blur1.png` and `Flower_sharp1.png`.
-ROLE_WORDS = re.compile(
-    r"(?<![a-z])(degraded|clean|input|target|rainy?|norain|blur|sharp|noisy|real|mean|gt|hazy|clear)(?![a-z])",
-    re.IGNORECASE,
-)
-
-
-class Item(NamedTuple):
-    """What a data set has of one scene: a pair; a clean image to be degraded; or a degraded one without its original.
-
-    Attributes:
-        name: Names the item in tables: its file's place below the set's folder, without the extension.
-    """
-
-    name: str
-    degraded: Picture | None
-    clean: Picture | None
-
-    @property
-    def pictures(self) -> tuple[Picture, ...]:
-        """Those of the two that are there."""
-        return tuple(picture for picture in (self.degraded, self.clean) if picture)
 
 
 class Layout(Protocol):
@@ -78,7 +53,7 @@ class Pairs:
         if not degraded or not clean:
             return []
         shared = template_names(self.clean)
-        originals = _unique((tuple(file.fields[name] for name in shared), file.path) for file in clean)
+        originals = unique((tuple(file.fields[name] for name in shared), file.path) for file in clean)
         used, items, lonely = set(), [], []
         for file in degraded:
             key = tuple(file.fields[name] for name in shared)
@@ -243,152 +218,3 @@ class PairFolders:
         if not present:
             return []
         return pair_by_stem(*([file for file in list_images(path / name) if is_file(file)] for name in present[0]))
-
-
-class File(NamedTuple):
-    """A file that fits a template, with the text behind each of its names."""
-
-    path: Path
-    fields: Mapping[str, str]
-
-
-def find_files(root: Path, template: str) -> list[File]:
-    """Finds the images below a folder whose paths fit a template; hidden files are passed over.
-
-    Folders are entered as deep as the template goes and no deeper, so that no loop of links can be followed for ever.
-
-    Raises:
-        ValueError: A link leads nowhere, or two files have one name but for case or extension.
-    """
-    files = list(_descend(root, template.split("/"), {}))
-    _unique((file.path.with_suffix("").as_posix().casefold(), file.path) for file in files)
-    return files
-
-
-def is_file(path: Path) -> bool:
-    """Whether there is a file.
-
-    Raises:
-        ValueError: There is a link that leads nowhere.
-    """
-    if path.is_file():
-        return True
-    if path.is_symlink() and not path.exists():
-        raise ValueError(f"{path}: a symbolic link that leads nowhere or to itself; mend or remove it")
-    return False
-
-
-def template_names(template: str) -> list[str]:
-    """The names in braces, in order of appearance."""
-    return list(dict.fromkeys(re.findall(r"{(\w+)}", template)))
-
-
-def base_folder(paths: Iterable[Path]) -> Path:
-    """The deepest folder that holds all of these files."""
-    return Path(commonpath([path.parent for path in paths]))
-
-
-def shown(paths: Sequence[Path]) -> str:
-    """A few paths for a message."""
-    return ", ".join(map(str, paths[:5])) + (", ..." if len(paths) > 5 else "")
-
-
-def refuse_lonely(paths: Sequence[Path]) -> None:
-    """Refuses files that have no partner.
-
-    Raises:
-        ValueError: There are any; the message names them.
-    """
-    if paths:
-        raise ValueError(f"{len(paths)} image(s) without a partner: {shown(paths)}; complete the set or remove them")
-
-
-def named(items: Iterable[Item]) -> list[Item]:
-    """Gives items their names, the place of their first file, and puts them in natural order.
-
-    Raises:
-        ValueError: Two items have one name.
-    """
-    found = list(items)
-    if not found:
-        return []
-    paths = [item.pictures[0].path for item in found]
-    base = base_folder(paths)
-    names = [path.relative_to(base).with_suffix("").as_posix() for path in paths]
-    first: dict[str, int] = {}
-    for k, name in enumerate(names):
-        if first.setdefault(name, k) != k:
-            raise ValueError(f"{paths[first[name]]} and {paths[k]} would both be called {name!r}; remove one")
-    order = sorted(range(len(found)), key=lambda k: natural_order(names[k]))
-    return [found[k]._replace(name=names[k]) for k in order]
-
-
-def _descend(folder: Path, segments: Sequence[str], fields: Mapping[str, str]) -> Iterator[File]:
-    """Walks one segment of the template deeper."""
-    segment, *rest = segments
-    if not folder.is_dir():
-        return
-    if rest and "{" not in segment:
-        yield from _descend(folder / segment, rest, fields)
-        return
-    pattern = _pattern(segment, fields, is_file=not rest)
-    for path in sorted(folder.iterdir(), key=lambda path: path.name):
-        match = None if path.name.startswith(".") else pattern.fullmatch(path.name)
-        if match and rest:
-            yield from _descend(path, rest, {**fields, **match.groupdict()})
-        elif match and is_file(path):
-            yield File(path, {**fields, **match.groupdict()})
-
-
-def _pattern(segment: str, fields: Mapping[str, str], is_file: bool) -> re.Pattern[str]:
-    """The regular expression of one segment; of a file any extension of an image is accepted."""
-    stem = segment.rpartition(".")[0] if is_file else segment
-    parts, seen = [], set(fields)
-    for literal, name in re.findall(r"([^{]*)(?:{(\w+)})?", stem):
-        parts.append(re.escape(literal))
-        if name in fields:
-            parts.append(re.escape(fields[name]))
-        elif name:
-            parts.append(f"(?P={name})" if name in seen else f"(?P<{name}>[^/]+?)")
-            seen.add(name)
-    extensions = "|".join(re.escape(extension) for extension in sorted(EXTENSIONS))
-    return re.compile("".join(parts) + (f"(?i:{extensions})" if is_file else ""))
-
-
-def _unique(pairs: Iterable[tuple[Hashable, Path]]) -> dict[Hashable, Path]:
-    """Files by key.
-
-    Raises:
-        ValueError: Two files share one.
-    """
-    by_key: dict[Hashable, Path] = {}
-    for key, path in pairs:
-        if key in by_key:
-            raise ValueError(f"{by_key[key]} and {path} have the same name but for case or extension; remove one")
-        by_key[key] = path
-    return by_key
-
-
-def pair_by_stem(degraded: Sequence[Path], clean: Sequence[Path]) -> list[Item]:
-    """Pairs files by equal stems, else by stems that are equal but for a role word.
-
-    Raises:
-        ValueError: A file has no partner, or could have two.
-    """
-    first, second = ({path.stem: path for path in paths} for paths in (degraded, clean))
-    if first.keys() != second.keys():
-        first, second = (_by_shared_stem(paths) for paths in (degraded, clean))
-    lonely = first.keys() ^ second.keys()
-    refuse_lonely([pool[key] for pool in (first, second) for key in pool if key in lonely])
-    return [Item(second[key].stem, ImageFile(first[key]), ImageFile(second[key])) for key in second]
-
-
-def _by_shared_stem(paths: Sequence[Path]) -> dict[str, Path]:
-    """Files by the part of the stem that both images of a pair share."""
-    keyed: dict[str, list[Path]] = defaultdict(list)
-    for path in paths:
-        keyed[ROLE_WORDS.sub("*", path.stem)].append(path)
-    for same in keyed.values():
-        if len(same) > 1:
-            raise ValueError(f"{same[0]} and {same[1]} could both belong to the same partner; rename them")
-    return {key: same[0] for key, same in keyed.items()}

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from bench.datasets.layout import Item
+from bench.datasets.items import Item
 from bench.datasets.pictures import Picture
 
 SIDE = 16

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.datasets.decoded import DecodedImages
 from bench.datasets.degrade import Degradation, Image, to_float
 from bench.datasets.images import Pixels
-from bench.datasets.layout import Item, PairFolders, base_folder, named
-from bench.datasets.pictures import DecodedImages, ImageFile, Picture
+from bench.datasets.items import Item, base_folder, named
+from bench.datasets.layout import PairFolders
+from bench.datasets.pictures import ImageFile, Picture
 from bench.datasets.stamps import content_digest
 from bench.seeding import generator
 

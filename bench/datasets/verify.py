@@ -8,12 +8,13 @@ from hashlib import sha256
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from bench.datasets.alignment import best_shift
+from bench.datasets.averaging import averaging_exponent
 from bench.datasets.base import DATASETS, Shelf
 from bench.datasets.images import Pixels
-from bench.datasets.layout import Item
+from bench.datasets.items import Item
 from bench.datasets.leaks import READ_AT_ONCE, find_leaks
 from bench.datasets.pictures import MatBlock, Picture
 from bench.datasets.stamps import remembered
@@ -26,8 +27,6 @@ SUFFIXES: Mapping[str, tuple[str, ...]] = {
     "WEBP": (".webp",),
     "MPO": (".jpg", ".jpeg"),
 }
-MAX_SHIFT = 2
-"""Pixels in each direction in which a pair's two images are tried against one another."""
 
 
 class Finding(NamedTuple):
@@ -141,38 +140,6 @@ def _count(name: str, split: str, items: Sequence[Item]) -> Iterator[Finding]:
         )
 
 
-def best_shift(degraded: Pixels, clean: Pixels) -> tuple[int, int] | None:
-    """By how many pixels one image must be moved to lie on the other; None where it is not clear.
-
-    Compares the fine structure of the middles of both at every shift by up to `MAX_SHIFT` pixels, by correlation.
-
-    Returns:
-        Rows and columns; (0, 0) where nothing else correlates clearly better.
-    """
-    first, second = (_fine_structure(image) for image in (degraded, clean))
-    inner = second[MAX_SHIFT:-MAX_SHIFT, MAX_SHIFT:-MAX_SHIFT]
-    if inner.size < 32 * 32 or not inner.any():
-        return None
-    shifts = [(dy, dx) for dy in range(-MAX_SHIFT, MAX_SHIFT + 1) for dx in range(-MAX_SHIFT, MAX_SHIFT + 1)]
-    correlation = {}
-    for dy, dx in shifts:
-        rows = slice(MAX_SHIFT + dy, MAX_SHIFT + dy + inner.shape[0])
-        window = first[rows, MAX_SHIFT + dx : MAX_SHIFT + dx + inner.shape[1]]
-        correlation[dy, dx] = float((window * inner).sum() / np.sqrt((window**2).sum() * (inner**2).sum() + 1e-9))
-    best, other = sorted(shifts, key=correlation.__getitem__, reverse=True)[:2]
-    # Motion blur moves an image to many places at once, so that several shifts correlate about as well.
-    is_one = correlation[best] > 0.7 or (correlation[best] > 0.3 and correlation[other] < 0.4 * correlation[best])
-    return best if is_one and correlation[0, 0] < 0.7 * correlation[best] else (0, 0)
-
-
-def _fine_structure(image: Pixels) -> NDArray[np.float32]:
-    """The middle of an image, grey, each pixel less the mean of its four neighbours."""
-    height, width = image.shape[:2]
-    top, left = max(0, height // 2 - 128), max(0, width // 2 - 128)
-    grey = image[top : top + 256, left : left + 256].mean(axis=2, dtype=np.float32)
-    return grey[1:-1, 1:-1] - (grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]) / 4
-
-
 def _misaligned(items: Sequence[Item], shifts: Iterable[tuple[int, int] | None]) -> Iterator[Finding]:
     moved = [(item, shift) for item, shift in zip(items, shifts, strict=True) if shift not in (None, (0, 0))]
     if not moved:
@@ -197,30 +164,3 @@ def _averaging(where: str, items: Sequence[Item]) -> Iterator[Finding]:
             f"{where}: blurred and sharp frames have one mean of their values to the power of {median:.2f}: {meaning} "
             "(GoPro has both: `blur` near 1, `blur_gamma` near 2.2; their scores are not comparable)",
         )
-
-
-def averaging_exponent(item: Item) -> float | None:
-    """The exponent g for which ``mean(degraded^g) = mean(clean^g)``: blur keeps the mean of what was averaged.
-
-    Returns:
-        In [0.2, 5]; None where no exponent there does, or the images cannot be read.
-    """
-    if item.degraded is None or item.clean is None:
-        return None
-    levels = np.linspace(0, 1, 256)
-    try:
-        counts = [np.bincount(picture.read().reshape(-1), minlength=256) for picture in (item.degraded, item.clean)]
-    except (ValueError, FileNotFoundError):
-        return None  # said when all images were checked
-
-    def excess(exponent: float) -> float:
-        powers = levels**exponent
-        return float((powers * (counts[0] / counts[0].sum() - counts[1] / counts[1].sum())).sum())
-
-    low, high = 0.2, 5.0
-    if excess(low) * excess(high) >= 0:
-        return None
-    for _ in range(40):
-        middle = (low + high) / 2
-        low, high = (middle, high) if excess(low) * excess(middle) > 0 else (low, middle)
-    return (low + high) / 2

@@ -7,20 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.io import savemat
 
-from bench.datasets.layout import (
-    Clean,
-    Degraded,
-    Item,
-    Listed,
-    MatBlocks,
-    PairFolders,
-    Pairs,
-    SideBySide,
-    find_files,
-    named,
-    template_names,
-)
+from bench.datasets.items import Item, named
+from bench.datasets.layout import Clean, Degraded, Listed, MatBlocks, PairFolders, Pairs, SideBySide
 from bench.datasets.pictures import ImageFile, MatBlock
+from bench.datasets.template import find_files, template_names
 
 LAYOUTS = [
     Pairs("a/{scene}_{variant}.png", "b/{scene}.png"),

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from bench.datasets import leaks
-from bench.datasets.layout import Item
+from bench.datasets.items import Item
 from bench.datasets.leaks import find_leaks
 from bench.datasets.pictures import HalfOfImage, ImageFile
 

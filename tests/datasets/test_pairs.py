@@ -6,7 +6,8 @@ from PIL import Image
 from bench.datasets.base import draw_batch
 from bench.datasets.degrade import Haze, MotionBlur, Noise, Rain, UnclippedNoise, to_float
 from bench.datasets.images import list_images
-from bench.datasets.layout import Item, PairFolders
+from bench.datasets.items import Item
+from bench.datasets.layout import PairFolders
 from bench.datasets.pairs import StoredPairs, SyntheticPairs, open_clean, open_folder
 from bench.datasets.pictures import ImageFile
 

@@ -9,8 +9,10 @@ from PIL import Image
 from scipy.io import savemat
 
 from bench.datasets import pictures
+from bench.datasets.decoded import DecodedImages
 from bench.datasets.images import read_image
-from bench.datasets.pictures import CentreOfImage, DecodedImages, HalfOfImage, ImageFile, MatBlock, read_window
+from bench.datasets.pictures import CentreOfImage, HalfOfImage, ImageFile, MatBlock
+from bench.datasets.windows import read_window
 
 # What `Image.save` is told, by the kind of file.
 COMPRESSED = {

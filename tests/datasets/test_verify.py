@@ -5,11 +5,14 @@ import pytest
 from PIL import Image
 
 from bench.datasets import stamps, verify
+from bench.datasets.alignment import best_shift
+from bench.datasets.averaging import averaging_exponent
 from bench.datasets.base import DATASETS, Shelf, Split
 from bench.datasets.degrade import Haze, MotionBlur, Noise, Rain, to_float, to_pixels
-from bench.datasets.layout import Item, PairFolders
+from bench.datasets.items import Item
+from bench.datasets.layout import PairFolders
 from bench.datasets.pictures import ImageFile
-from bench.datasets.verify import averaging_exponent, best_shift, check_items, check_set
+from bench.datasets.verify import check_items, check_set
 from bench.seeding import generator
 
 SET = "rain100l"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.config import Tiling
-from bench.datasets.layout import Item
+from bench.datasets.items import Item
 from bench.datasets.pairs import open_folder
 from bench.evaluate import Scores, _spans, restore, score, score_items
 from bench.metrics.protocol import PROTOCOLS, Protocol
