@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from bench.run import FAILED, console
 from bench.tables import write
@@ -31,7 +31,8 @@ def list_(root: Root = EMBEDDED, datasets: RealRoot = REAL) -> None:
     from bench.tasks.base import TASKS
 
     shelf = Shelf(root, datasets)
-    table = Table("data set", "split", "published", "here", "MB", "protocol", "tasks", box=None)
+    names = [Column(title, no_wrap=True) for title in ("data set", "split", "published", "here", "MB", "protocol")]
+    table = Table(*names, Column("tasks", overflow="fold"), box=None)
     for name, dataset in DATASETS.items():
         tasks = ", ".join(task for task, declared in TASKS.items() if name in (declared.train_set, *declared.test_sets))
         for split, declared in dataset.splits.items():

@@ -3,6 +3,8 @@
 import math
 import subprocess
 import sys
+from dataclasses import replace
+from shutil import copytree
 
 import pytest
 import typer
@@ -10,9 +12,13 @@ from PIL import Image
 
 from bench import run, tables
 from bench.cell import Cell, Filters, Workspace
+from bench.datasets.base import DATASETS, Split
+from bench.datasets.layout import PairFolders
 from bench.networks.base import weights_digest
 from bench.plan import Planner
 from bench.record import read_cells
+from bench.tasks.base import TASKS
+from tests.conftest import write_pairs
 
 
 def statuses(params, workspace):
@@ -238,8 +244,6 @@ def test_the_help_names_every_option():
 
 
 def test_a_broken_training_image_is_named_before_anything_runs(real_set, tmp_path):
-    from shutil import copytree
-
     copytree(real_set, tmp_path / "broken")
     path = tmp_path / "broken" / "train" / "target" / "img-0.png"
     path.write_bytes(path.read_bytes()[:200])
@@ -251,8 +255,6 @@ def test_a_broken_training_image_is_named_before_anything_runs(real_set, tmp_pat
 
 
 def test_a_pair_of_two_sizes_is_refused_before_anything_runs(real_set, tmp_path):
-    from shutil import copytree
-
     copytree(real_set, tmp_path / "broken")
     Image.new("RGB", (9, 9)).save(tmp_path / "broken" / "train" / "target" / "img-0.png")
     arguments = ["--task", "denoising", "--profile", "smoke", "--data-root", str(tmp_path / "broken")]
@@ -267,3 +269,42 @@ def test_a_dry_run_lists_cells_and_writes_nothing(real_set, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "denoising/restormer/seed0/slkd" in done.stdout and "2 steps" in done.stdout
     assert not (tmp_path / "r").exists()
+
+
+def test_images_without_a_clean_version_are_scored_by_what_needs_none(make_params, workspace, real_set, monkeypatch):
+    """A task on real images: the reconstruction teacher, who is shown clean ones, is passed over with the reason."""
+    task = replace(TASKS["dehazing_ots"], train_set="pairs_only", test_sets=("rtts",))
+    pairs = replace(DATASETS["ots"], splits={"train": Split(PairFolders("train"), num_items=4)})
+    monkeypatch.setitem(TASKS._entries, "dehazing_real", task)
+    monkeypatch.setitem(DATASETS._entries, "pairs_only", pairs)
+    monkeypatch.setattr("torch.hub.get_dir", lambda: str(workspace.runs))
+    workspace = replace(workspace, datasets=workspace.runs.parent / "datasets")
+    copytree(real_set, workspace.datasets / "pairs_only")
+    copytree(real_set / "test" / "input", workspace.datasets / "rtts" / "JPEGImages")
+    params = make_params(tasks=["dehazing_real"], methods=["slkd"], data_root=None)
+    assert run.run_grid(params, workspace, Filters()) == {}
+    records = {record.role: record for record in read_cells(workspace.results)}
+    assert records["reconstruction"].status == "skipped" and "no clean images" in records["reconstruction"].reason
+    for role in ("student", "removal"):
+        assert records[role].metrics.keys() == {"piqe"} and records[role].protocol == "no_reference"
+        assert records[role].unavailable.keys() == {"brisque", "niqe"}
+    text = tables.render(workspace.results)[workspace.results / "tables" / "nafnet.md"]
+    assert "NIQE on rtts was not computed" in text and "PIQE" in text
+    assert set(statuses(params, workspace).values()) == {"up to date"}
+
+
+def test_choosing_on_validation_holds_out_training_scenes(make_params, workspace, tmp_path):
+    write_pairs(tmp_path / "Mine" / "train", 10)
+    params = make_params(data_root=tmp_path / "Mine", methods=["scratch"], evaluate_on="validation")
+    assert run.run_grid(params, workspace, Filters()) == {}
+    record = next(r for r in read_cells(workspace.results) if r.role == "student")
+    assert (record.test_set, record.num_images) == ("denoising_validation", 1)
+
+
+def test_workers_change_no_result(make_params, workspace, tmp_path):
+    weights = []
+    for workers in (0, 3):
+        place = replace(workspace, results=tmp_path / f"results{workers}", runs=tmp_path / f"runs{workers}")
+        run.run_grid(make_params(methods=["scratch"], workers=workers), place, Filters())
+        weights.append(essence(place.results))
+    assert weights[0] == weights[1]
