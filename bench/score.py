@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -48,79 +48,74 @@ def evaluate(
     is_network = any(value is not None for value in (network, weights, test_set))
     if is_network == (restored is not None):
         raise ValueError("choose one: --restored DIR with --clean DIR, or --network, --weights and --test-set")
-    if is_network:
-        if weights is None or test_set is None:
-            raise ValueError("a network is scored with --weights FILE and --test-set SET; --network names its family")
-        name, scores, about = _score_network(
-            network, weights, test_set, task, save, tile, protocol, metric, crop_border, rounding
-        )
-    else:
-        assert restored is not None
-        if unused := [
-            f"--{k}" for k, v in (("task", task), ("save", save), ("tile", tile), ("rounding", rounding)) if v
-        ]:
+
+    def chosen(declared: str | None = None) -> "Protocol":
+        return _protocol(protocol or (None if metric else declared), metric, crop_border, rounding)
+
+    if restored is not None:
+        given = {"--task": task, "--save": save, "--tile": tile, "--rounding": rounding}
+        if unused := [option for option, value in given.items() if value]:
             raise ValueError(f"{' and '.join(unused)} belong to --network; image files are scored as they are")
-        name, scores, about = _score_files(restored, clean, protocol, metric, crop_border)
+        name, scores, about = _score_files(restored, clean, chosen())
+    elif weights is None or test_set is None:
+        raise ValueError("a network is scored with --weights FILE and --test-set SET; --network names its family")
+    elif clean is not None:
+        raise ValueError("--clean belongs to --restored; a test set has its own clean images")
+    else:
+        name, scores, about = _score_network(weights, network, test_set, task, tile, save, chosen)
     _publish(out / name, scores, about)
 
 
-def _score_files(
-    restored: Path, clean: Path | None, protocol: str | None, metric: Sequence[str] | None, border: int
-) -> tuple[str, "Scores", dict[str, Any]]:
-    """Scores image files, decoding the next ones in threads meanwhile."""
+def _score_files(restored: Path, clean: Path | None, protocol: "Protocol") -> tuple[str, "Scores", dict[str, Any]]:
+    """Scores image files; returns a name for the result, the scores, and what they are of."""
     from bench.datasets.images import list_images
     from bench.datasets.items import Item, pair_by_stem
     from bench.datasets.pictures import ImageFile
     from bench.evaluate import score_items
 
-    chosen = _protocol(protocol, metric, border, None)
-    if chosen.needs_clean and clean is None:
-        raise ValueError(f"{chosen.name} compares with the originals: name their folder with --clean")
+    if protocol.needs_clean and clean is None:
+        raise ValueError(f"{protocol.name} compares with the originals: name their folder with --clean")
     images = list_images(restored)
-    if clean is not None and chosen.needs_clean:
+    if clean is not None and protocol.needs_clean:
         items = pair_by_stem(images, list_images(clean))
     else:
         items = [Item(path.stem, ImageFile(path), None) for path in images]
-    about = {"restored": str(restored), "clean": str(clean or ""), "protocol": chosen.name}
-    return restored.resolve().name, score_items(items, chosen), about | {"signatures": chosen.file_signatures()}
+    about = {"restored": str(restored), "clean": str(clean or ""), "protocol": protocol.name}
+    return restored.resolve().name, score_items(items, protocol), about | {"signatures": protocol.file_signatures()}
 
 
 def _score_network(
-    network: str | None,
     weights: Path,
+    network: str | None,
     test_set: str,
     task: str | None,
-    save: Path | None,
     tile: int | None,
-    protocol: str | None,
-    metric: Sequence[str] | None,
-    border: int,
-    rounding: str | None,
+    save: Path | None,
+    chosen: Callable[[str | None], "Protocol"],
 ) -> tuple[str, "Scores", dict[str, Any]]:
+    """Restores a test set and scores it; returns what `_score_files` does."""
     from bench.config import Tiling
-    from bench.datasets.base import DATASETS
     from bench.evaluate import score
     from bench.imported import import_weights
     from bench.sources import open_test_set
 
     imported = import_weights(weights, network)
     pairs, declared = open_test_set(test_set, task)
-    chosen = _protocol(protocol or (None if metric else declared), metric, border, rounding)
+    protocol = chosen(declared)
     tiling = Tiling(tile=tile) if tile else None
     keep = _saver(save) if save else lambda name, levels: None
-    scores = score(imported.network, pairs, chosen, tiling=tiling, watch=keep)
-    title = f"{imported.architecture.network}_{imported.architecture.size}_on_{pairs.dataset}"
+    scores = score(imported.network, pairs, protocol, tiling=tiling, watch=keep)
     about = {
         "network": imported.architecture.network,
         "size": imported.architecture.size,
         "weights": str(weights),
         "weights_sha256": imported.file_sha256,
-        "test_set": test_set if test_set in DATASETS else pairs.dataset,
+        "test_set": pairs.dataset,
         "test_data": pairs.digest(),
-        "protocol": chosen.name,
-        "signatures": chosen.signatures(tiling),
+        "protocol": protocol.name,
+        "signatures": protocol.signatures(tiling),
     }
-    return title, scores, about
+    return f"{imported.architecture.network}_{imported.architecture.size}_on_{pairs.dataset}", scores, about
 
 
 def _protocol(name: str | None, metrics: Sequence[str] | None, border: int, rounding: str | None) -> "Protocol":

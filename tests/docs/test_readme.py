@@ -11,10 +11,13 @@ from typer.testing import CliRunner
 from bench import readme, run
 from bench.__main__ import app
 from bench.cell import Filters
+from bench.datasets.base import DATASETS
 from bench.distiller import METHODS
+from bench.metrics.protocol import PROTOCOLS
 from bench.networks import build_network
 from bench.networks.official import official_state
 from bench.record import read_cells
+from bench.tasks.base import TASKS
 
 README = Path("README.md")
 PAGES = [README, Path("CONTRIBUTING.md"), *sorted(Path("docs").glob("*.md"))]
@@ -68,6 +71,19 @@ def test_every_command_and_option_exists(line):
 def test_generated_blocks_are_up_to_date():
     stale = [str(path) for path, text in readme.render(Path()).items() if path.read_text() != text]
     assert not stale, "run `python -m bench report`"
+
+
+def test_every_data_set_and_protocol_is_documented():
+    data, metrics = Path("docs/data.md").read_text(), Path("docs/metrics.md").read_text()
+    rows = [line for line in data.splitlines() if line.startswith("| `")]
+    for name, dataset in DATASETS.items():
+        if not dataset.is_embedded:
+            (row,) = (row for row in rows if f"`{name}`" in row.split("|")[1])
+            assert all(f"{split.num_items:,}" in row for split in dataset.splits.values()), name
+            assert f"`{dataset.protocol}`" in row or dataset.protocol is None
+    for name, task in TASKS.items():
+        assert f"`{name}`" in data or task.train_set == "scenes"
+    assert all(f"| `{name}` |" in metrics for name in PROTOCOLS)
 
 
 def test_every_link_to_a_file_leads_somewhere():
