@@ -70,6 +70,7 @@ def where(sets: Sets = None, root: Root = EMBEDDED, datasets: RealRoot = REAL) -
 @app.command()
 def verify(
     sets: Sets = None,
+    is_embedded: Annotated[bool, typer.Option("--embedded", help="Check the embedded sets alone.")] = False,
     root: Root = EMBEDDED,
     datasets: RealRoot = REAL,
     sums: Annotated[
@@ -85,7 +86,8 @@ def verify(
     from bench.datasets.verify import Finding, check_set
 
     shelf = Shelf(root, datasets)
-    chosen = sets or [name for name in DATASETS if DATASETS[name].is_embedded or shelf.place(name).exists()]
+    here = [name for name, declared in DATASETS.items() if declared.is_embedded or shelf.place(name).exists()]
+    chosen = sets or [name for name in here if DATASETS[name].is_embedded or not is_embedded]
     findings: list[Finding] = []
     for name in chosen:
         found = check_set(name, shelf)

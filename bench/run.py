@@ -94,7 +94,7 @@ def run(
     seed: Annotated[list[int] | None, typer.Option(help="Only this one; repeatable.", show_default=False)] = None,
     all_cells: Annotated[bool, typer.Option("--all", help="Run every cell of the grid.")] = False,
     profile: Annotated[
-        str | None, typer.Option(help="configs/PROFILE.yaml instead of params.yaml: smoke, quick or your own.")
+        str | None, typer.Option(help="configs/PROFILE.yaml instead of params.yaml: smoke, quick, real, paper or your own.")
     ] = None,
     params: Annotated[Path | None, typer.Option(help="A params file of your own.")] = None,
     data_root: Annotated[Path | None, typer.Option(help="Train and test on the paired images in this folder.")] = None,
@@ -110,7 +110,7 @@ def run(
     """Trains and scores cells of the grid; what is up to date is left alone, what was stopped goes on.
 
     Choose --all, or any of --task, --network, --method and --seed. Exit codes: 0 success, 1 some cells failed,
-    2 the request was not understood, 130 stopped by a signal (finished cells stay, the others resume).
+    2 the request was not understood or its images cannot be used, 130 stopped by a signal (finished cells stay, the others resume).
     """
     if not (all_cells or task or network or method or seed):
         raise typer.BadParameter("nothing is selected: choose --all or filter by --task, --network, --method or --seed")

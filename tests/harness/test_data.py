@@ -101,6 +101,17 @@ def test_leaks_within_a_set_and_between_the_sets_of_a_task_are_errors(tmp_path):
     assert "bsds500 and cbsd68: 1 test image(s) show a photograph that is trained on" in done.output
 
 
+def test_the_embedded_sets_can_be_checked_alone(download, tmp_path):
+    """What the first stage of `dvc repro` does, whatever a user has put into datasets/."""
+    data("import", "rain100l", "--from", download)
+    (download / "RainTrainL" / "rain-2.png").write_bytes(b"cut off")
+    root = Path(run.__file__).parents[1] / "data"
+    assert data("verify", "--root", root).exit_code == 1
+    done = data("verify", "--embedded", "--root", root, "--sums", tmp_path / "sums")
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "sums").read_text().splitlines() == (root.parent / "data.sha256").read_text().splitlines()
+
+
 def test_where_tells_everything_about_every_set():
     output = data("where").output
     for name, dataset in DATASETS.items():
