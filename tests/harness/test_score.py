@@ -210,8 +210,8 @@ def test_metrics_are_listed_with_their_definitions():
 
 def test_a_model_of_pristine_photographs_makes_niqe_available(tmp_path):
     rng = np.random.default_rng(0)
-    for k in range(3):
-        texture = np.kron(rng.integers(40, 200, (60, 60, 3)), np.ones((8, 8, 1))) + rng.normal(0, 12, (480, 480, 3))
+    for k in range(5):
+        texture = np.kron(rng.integers(40, 200, (36, 36, 3)), np.ones((8, 8, 1))) + rng.normal(0, 12, (288, 288, 3))
         (tmp_path / "pristine").mkdir(exist_ok=True)
         Image.fromarray(texture.clip(0, 255).astype(np.uint8)).save(tmp_path / "pristine" / f"{k}.png")
     done = bench("metrics", "fit-niqe", "--from", tmp_path / "pristine")
