@@ -133,7 +133,8 @@ def _member(plan: Plan, planner: Planner, teachers: Mapping[Role, RestorationNet
         distiller = METHODS[cell.method](student, teachers, planner.method_config(cell))
     distiller = distiller.to(memory_format=torch.channels_last)
     training = planner.training(cell)
-    return Member(cell.path, distiller, training, planner.workspace.checkpoint(cell), plan.config_sha256)
+    about = {"network": cell.network, "size": planner.size(cell), "role": cell.role}
+    return Member(cell.path, distiller, training, planner.workspace.checkpoint(cell), plan.config_sha256, about)
 
 
 def _score(plan: Plan, network: RestorationNetwork, planner: Planner, run: RunInfo, **training: Any) -> None:

@@ -1,5 +1,7 @@
 """``python -m bench data VERB``: which data sets there are, and whether their images are as they should be."""
 
+import os
+import shlex
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -86,7 +88,7 @@ def verify(
     from bench.datasets.verify import Finding, check_set
 
     shelf = Shelf(root, datasets)
-    here = [name for name, declared in DATASETS.items() if declared.is_embedded or shelf.place(name).exists()]
+    here = [name for name, declared in DATASETS.items() if declared.is_embedded or os.path.lexists(shelf.place(name))]
     chosen = sets or [name for name in here if DATASETS[name].is_embedded or not is_embedded]
     findings: list[Finding] = []
     for name in chosen:
@@ -105,7 +107,7 @@ def verify(
         raise typer.Exit(FAILED)
     if sums:
         write({sums: checksums(root)})
-    console.print(f"{len(chosen)} data sets checked: no errors", highlight=False)
+    console.print(f"checked {', '.join(chosen)}: no errors", highlight=False)
 
 
 @app.command("import")
@@ -124,9 +126,8 @@ def import_(
     place = Shelf(imported=datasets).place(name)
     if DATASETS[name].is_embedded:
         raise ValueError(f"{name} comes with the benchmark: `dvc pull`")
-    if place.is_symlink() or place.exists():
-        raise ValueError(f"{place} is already there; remove it first: `rm {'-r ' * (not place.is_symlink())}{place}`")
     _check_layout(name, source)
+    _check_place(name, source, place)
     place.parent.mkdir(parents=True, exist_ok=True)
     if is_copy:
         _copy(source, place)
@@ -135,12 +136,14 @@ def import_(
     findings = check_set(name, Shelf(imported=datasets))
     _report(findings)
     _print_digests(name, Shelf(imported=datasets))
+    if any(finding.severity == "error" for finding in findings):
+        remove = f"rm {'-r ' if is_copy else ''}{shlex.quote(str(place))}"
+        _print(f"{place}: imported with errors; mend them there, or `{remove}` and import again")
+        raise typer.Exit(FAILED)
     if is_copy:
         _print(f"{place}: copied; to version it: dvc add {place}")
     else:
         _print(f"{place}: a link to {source.resolve()}; DVC does not follow links: --copy is for `dvc add {place}`")
-    if any(finding.severity == "error" for finding in findings):
-        raise typer.Exit(FAILED)
 
 
 @app.command()
@@ -187,12 +190,23 @@ def _check_layout(name: str, source: Path) -> None:
     from bench.datasets.base import DATASETS
 
     if not source.is_dir():
-        raise FileNotFoundError(f"{source}: no such folder; name that of the unpacked {name}")
+        raise FileNotFoundError(f"{source}: not a folder; name that of the unpacked {name}")
     splits = DATASETS[name].splits.values()
     if not any(split.find(source) for split in splits):
         expected = "\n  ".join(str(layout) for split in splits for layout in split.layouts)
         found = ", ".join(sorted(path.name for path in source.iterdir())[:8]) or "nothing"
         raise FileNotFoundError(f"{source}: no images of {name}; found {found}; expected one of\n  {expected}")
+
+
+def _check_place(name: str, source: Path, place: Path) -> None:
+    """Refuses what would lose a set that is there, or copy a folder into itself."""
+    if place.exists() and place.resolve() == source.resolve():
+        raise ValueError(f"{place} is this folder already; `python -m bench data verify {name}` checks it")
+    if place.is_symlink() or place.exists():
+        remove = f"rm {'' if place.is_symlink() else '-r '}{shlex.quote(str(place))}"
+        raise ValueError(f"{place} is already there; to import another one, remove it first: `{remove}`")
+    if place.resolve().is_relative_to(source.resolve()):
+        raise ValueError(f"{source} holds {place}, where the set belongs; give the folder of the unpacked set alone")
 
 
 def _copy(source: Path, place: Path) -> None:

@@ -32,17 +32,22 @@ class Scores:
     names: Sequence[str]
     values: dict[str, list[float]]
 
+    def mean(self, key: str) -> float | None:
+        """Mean over the images; None where a value is infinite: identical images have no finite PSNR."""
+        values = self.values[key]
+        return float(np.mean(values)) if np.isfinite(values).all() else None
+
     def means(self) -> dict[str, float]:
         """Mean over the images, by metric.
 
         Raises:
-            ValueError: A value is infinite (identical images have no finite PSNR), so that no mean exists.
+            ValueError: A value is infinite, so that no mean exists.
         """
-        for key, values in self.values.items():
-            for name, value in zip(self.names, values, strict=True):
-                if not np.isfinite(value):
-                    raise ValueError(f"{key} of image {name!r} is {value}: no mean exists over such a test set")
-        return {key: float(np.mean(values)) for key, values in self.values.items()}
+        means = {key: mean for key in self.values if (mean := self.mean(key)) is not None}
+        for key in self.values.keys() - means.keys():
+            name, value = next((n, v) for n, v in zip(self.names, self.values[key], strict=True) if not np.isfinite(v))
+            raise ValueError(f"{key} of image {name!r} is {value}: no mean exists over such a test set")
+        return means
 
 
 def score(
@@ -79,8 +84,8 @@ def score(
             restored = protocol.levels(restore(network, to_tensor(seen), tiling) if network else to_tensor(seen))
         names.append(pairs.name(index))
         watch(names[-1], restored)
-        for key, value in protocol.score(restored, None if clean is None else _batch(clean)).items():
-            values.setdefault(key, []).append(value.item())
+        for key, value in _scored(names[-1], protocol, restored, None if clean is None else _batch(clean)).items():
+            values.setdefault(key, []).append(value)
     return Scores(names, values)
 
 
@@ -114,7 +119,15 @@ def _score_item(item: Item, protocol: Protocol) -> dict[str, float]:
         sizes = " and ".join("{1}x{0}".format(*image.shape[-2:]) for image in (restored, clean))
         paths = " and ".join(str(picture.path) for picture in item.pictures)
         raise ValueError(f"{paths} differ in size: {sizes} pixels; score images of one size")
-    return {key: value.item() for key, value in protocol.score(restored, clean).items()}
+    return _scored(item.name, protocol, restored, clean)
+
+
+def _scored(name: str, protocol: Protocol, restored: Tensor, clean: Tensor | None) -> dict[str, float]:
+    """The scores of one image; what a metric refuses gets the image's name."""
+    try:
+        return {key: value.item() for key, value in protocol.score(restored, clean).items()}
+    except ValueError as error:
+        raise ValueError(f"image {name!r}: {error}") from error
 
 
 def _append(values: dict[str, list[float]], scores: dict[str, float]) -> None:
@@ -167,7 +180,8 @@ def _spans(length: int, tiling: Tiling, multiple: int) -> list[_Span]:
     tile, overlap = tiling.tile, tiling.overlap
     if tile % multiple or overlap % multiple or overlap >= tile:
         raise ValueError(
-            f"tile {tile} with overlap {overlap}: this network needs multiples of {multiple}, the overlap smaller"
+            f"tile {tile} with overlap {overlap}: this network needs multiples of {multiple}, "
+            "and an overlap smaller than the tile"
         )
     last = max(-(-(length - tile) // multiple) * multiple, 0)
     starts = [*range(0, last, tile - overlap), last]

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from bench.metrics.signature import explain as in_words
-from bench.record import read_cell
+from bench.record import ScoresRecord, read_cell, read_scores
 from bench.run import console
-from bench.tables import METRIC_TITLES, number
+from bench.tables import METRIC_TITLES, in_order, number
 
 
 def explain(
@@ -23,11 +23,15 @@ def explain(
 def _lines(path: Path) -> Iterator[str]:
     about = _read(path)
     yield about["title"]
-    for key, signature in about["signatures"].items():
+    for key in in_order(about["signatures"]):
+        signature = about["signatures"][key]
         value = about["metrics"].get(key)
         shown = "without a mean" if value is None else number(value, key)
         yield f"\n{METRIC_TITLES.get(key, key)} {shown}: {signature}"
-        yield from (f"  {line}" for line in in_words(signature))
+        try:
+            yield from (f"  {line}" for line in in_words(signature))
+        except ValueError as error:  # of a metric from another package
+            yield f"  {error}"
     for key, reason in about.get("unavailable", {}).items():
         yield f"\n{METRIC_TITLES.get(key, key)} was not computed: {reason}"
 
@@ -45,12 +49,11 @@ def _read(path: Path) -> dict[str, Any]:
         values = json.loads(path.read_bytes())
         kind = values["kind"]
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path}: not a record of scores ({error}); give a file of results/**/cells") from error
+        raise ValueError(f"{path}: not a record ({error}); give one of a cell, or of `evaluate`") from error
     if kind == "scores":
-        scored = values.get("restored") or f"{values['network']}/{values['size']} on {values['test_set']}"
-        return values | {"title": f"{scored}, protocol {values['protocol']}, {values['num_images']} images"}
+        return _scores(read_scores(path))
     if kind != "cell":
-        raise ValueError(f"{path}: a record of kind {kind!r} holds no scores; give a file of results/**/cells")
+        raise ValueError(f"{path}: a record of kind {kind!r} holds no scores; give one of a cell, or of `evaluate`")
     cell = read_cell(path)
     if cell.status != "ok":
         return {"title": f"skipped: {cell.reason}", "signatures": {}, "metrics": {}}
@@ -59,3 +62,10 @@ def _read(path: Path) -> dict[str, Any]:
         "title": f"{who} ({cell.network}/{cell.size}, seed {cell.seed}, {cell.steps} steps) on {cell.test_set}, task "
         f"{cell.task}, protocol {cell.protocol}, {cell.num_images} images"
     }
+
+
+def _scores(record: ScoresRecord) -> dict[str, Any]:
+    scored = record.restored or f"{record.network}/{record.size} ({record.weights}) on {record.test_set}"
+    degraded = f" degraded by {record.task}" if record.task else ""
+    title = f"{scored}{degraded}, protocol {record.protocol}, {record.num_images} images"
+    return record.model_dump() | {"title": title}

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from bench.record import write_atomically
 from bench.run import console
 
 app = typer.Typer(no_args_is_help=True, help="Lists metrics and protocols; fits the model that NIQE needs.")
@@ -44,7 +45,7 @@ def fit_niqe(
         raise ValueError(f"{out} is already there, and scores may rest on it; remove it, or choose another with --out")
     paths = list_images(source)
     model = fit(torch.tensor(read_image(path)).permute(2, 0, 1) for path in paths)
-    model.write(out)
+    write_atomically(out, model.content())
     _print(f"{out}: fitted to {len(paths)} photographs, sha256 {model.sha256}")
 
 

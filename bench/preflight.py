@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 
 from bench.datasets.items import Item
 from bench.datasets.leaks import find_leaks
@@ -58,5 +59,6 @@ def _too_small(items: Sequence[Item], crop_size: int) -> Iterator[Finding]:
 
 def _leaks(training: Sequence[Item], tests: Sequence[Item]) -> Iterator[Finding]:
     paths = {picture.path for item in (*training, *tests) for picture in item.pictures}
-    leaks = remembered("leaks v1", paths, lambda: "\n".join(find_leaks(training, tests)))
+    trained_on = sha256("\n".join(sorted(item.name for item in training)).encode(errors="surrogateescape"))
+    leaks = remembered(f"leaks v1 into {trained_on.hexdigest()}", paths, lambda: "\n".join(find_leaks(training, tests)))
     yield from (Finding("warning", leak) for leak in leaks.splitlines())

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.config import describe_errors
 from bench.tables import METRIC_TITLES, Table, number
@@ -32,7 +32,7 @@ class PublishedTable(_Strict):
 
     test_set: str
     source: str
-    protocol: str
+    protocol: str = Field(min_length=1)
     rows: tuple[PublishedRow, ...]
 
 
@@ -45,6 +45,8 @@ def read_published(path: Path) -> PublishedTable:
     """
     try:
         return PublishedTable.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path}: not a YAML file: {error}") from error
     except ValidationError as error:
         raise ValueError(describe_errors(error, str(path), PublishedTable)) from error
 

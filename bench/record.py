@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 Metrics = dict[str, float]
-Record = TypeVar("Record", "CellRecord", "NetworkRecord")
+Record = TypeVar("Record", "CellRecord", "NetworkRecord", "ScoresRecord")
 
 
 class _Strict(BaseModel):
@@ -69,6 +69,36 @@ class CellRecord(_Strict):
     config: dict[str, Any]
     config_sha256: str
     run: RunInfo
+
+
+class ScoresRecord(_Strict):
+    """The scores of a folder of images, or of a network on a test set, outside any grid.
+
+    Attributes:
+        metrics: Mean over the images, by key; None where an image is identical to its original, so that none exists.
+        unavailable: The metrics of the protocol that could not be computed, and why.
+        restored: The folder of the restored images; empty where a network made them.
+        clean: The folder of their originals.
+        weights: The file of the network's weights.
+        task: The task that degraded the test set, if one did.
+    """
+
+    kind: Literal["scores"] = "scores"
+    version: Literal[1] = 1
+    protocol: str
+    signatures: dict[str, str]
+    metrics: dict[str, float | None]
+    unavailable: dict[str, str] = Field(default={})
+    num_images: int
+    restored: str = ""
+    clean: str = ""
+    network: str = ""
+    size: str = ""
+    weights: str = ""
+    weights_sha256: str = ""
+    test_set: str = ""
+    test_data: str = ""
+    task: str = ""
 
 
 class Measured(_Strict):
@@ -152,7 +182,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def write_record(path: Path, record: CellRecord | NetworkRecord) -> None:
+def write_record(path: Path, record: CellRecord | NetworkRecord | ScoresRecord) -> None:
     """Writes a record as sorted, indented JSON, atomically."""
     text = json.dumps(record.model_dump(mode="json"), indent=2, sort_keys=True, allow_nan=False)
     write_atomically(path, f"{text}\n".encode())
@@ -189,6 +219,15 @@ def read_network(path: Path) -> NetworkRecord:
         ValueError: The file is not a valid record; the message names it and what is wrong.
     """
     return _read(path, NetworkRecord)
+
+
+def read_scores(path: Path) -> ScoresRecord:
+    """Reads the record of scores outside a grid.
+
+    Raises:
+        ValueError: The file is not a valid record; the message names it and what is wrong.
+    """
+    return _read(path, ScoresRecord)
 
 
 def read_cells(results: Path) -> Iterator[CellRecord]:

@@ -70,7 +70,10 @@ def open_grid(
         key, equals, value = setting.partition("=")
         if not equals:
             raise ValueError(f"--set {setting}: expected KEY=VALUE, such as train.steps=100")
-        overrides[key] = yaml.safe_load(value)
+        try:
+            overrides[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise ValueError(f"--set {setting}: {value!r} is no YAML value") from error
     scored_on = ""
     if data_root is not None:
         overrides["data_root"] = data_root
@@ -94,7 +97,8 @@ def run(
     seed: Annotated[list[int] | None, typer.Option(help="Only this one; repeatable.", show_default=False)] = None,
     all_cells: Annotated[bool, typer.Option("--all", help="Run every cell of the grid.")] = False,
     profile: Annotated[
-        str | None, typer.Option(help="configs/PROFILE.yaml instead of params.yaml: smoke, quick, real, paper or your own.")
+        str | None,
+        typer.Option(help="configs/PROFILE.yaml instead of params.yaml: smoke, quick, real, paper or your own."),
     ] = None,
     params: Annotated[Path | None, typer.Option(help="A params file of your own.")] = None,
     data_root: Annotated[Path | None, typer.Option(help="Train and test on the paired images in this folder.")] = None,
@@ -110,7 +114,8 @@ def run(
     """Trains and scores cells of the grid; what is up to date is left alone, what was stopped goes on.
 
     Choose --all, or any of --task, --network, --method and --seed. Exit codes: 0 success, 1 some cells failed,
-    2 the request was not understood or its images cannot be used, 130 stopped by a signal (finished cells stay, the others resume).
+    2 the request was not understood or its images cannot be used, 130 stopped by a signal (finished cells stay, the
+    others resume).
     """
     if not (all_cells or task or network or method or seed):
         raise typer.BadParameter("nothing is selected: choose --all or filter by --task, --network, --method or --seed")
@@ -207,7 +212,7 @@ def _show(grid: Params, workspace: Workspace, filters: Filters) -> None:
 
     planner = Planner(grid, workspace)
     cohorts = planner.cohorts(filters)
-    missing = {task: planner.data(task).missing() for task in grid.tasks}
+    missing = {task: planner.data(task).missing() for task in dict.fromkeys(c.cells[0].task for c in cohorts)}
     planned = planner.plans([cohort for cohort in cohorts if not missing[cohort.cells[0].task]])
     table = Table(Column("cell", no_wrap=True), Column("would", no_wrap=True), "detail", box=None)
     for plan in (plan for cohort in planned for plan in cohort):
@@ -233,7 +238,7 @@ def main(application: typer.Typer = app) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         application()
-    except (UnknownNameError, ValueError, FileNotFoundError) as error:
+    except (UnknownNameError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(USAGE)
 

@@ -130,8 +130,8 @@ class TaskData:
         return self._declared_protocol(test_set).unavailable()
 
     def _declared_protocol(self, test_set: str) -> Protocol:
-        declared = DATASETS[test_set].protocol if test_set in DATASETS else None
-        return get_protocol(declared or self.task.protocol)
+        is_own = self._params.test_root or self._params.data_root or test_set not in DATASETS
+        return get_protocol((None if is_own else DATASETS[test_set].protocol) or self.task.protocol)
 
     def input_scores(self, test_set: str) -> dict[str, float]:
         """The mean scores of a test set's degraded images themselves, computed once."""
@@ -188,15 +188,18 @@ def open_test_set(name: str, task: str | None = None, shelf: Shelf | None = None
         items = _own_items(Path(name), "test") or PairFolders().find(Path(name))
         if not items:
             raise FileNotFoundError(f"{name}: no test pairs; expected {PairFolders('test')} or {PairFolders()}")
-        return StoredPairs(items, dataset_name(Path(name))), TASKS[task].protocol if task else None
+        return StoredPairs(items, dataset_name(Path(name)), memory=0), TASKS[task].protocol if task else None
     items, protocol = (shelf or Shelf()).find(name, "test"), DATASETS[name].protocol
     if all(item.degraded for item in items):
-        return StoredPairs(items, name), protocol
-    degradation = TASKS[task].degradation if task else None
-    if degradation is None:
-        able = ", ".join(t for t, declared in TASKS.items() if name in declared.test_sets)
-        raise ValueError(f"{name} holds clean images: name the task that degrades them with --task, such as {able}")
-    return SyntheticPairs(items, degradation, name), protocol
+        if task:
+            raise ValueError(f"{name} holds degraded images already: leave out --task {task}")
+        return StoredPairs(items, name, memory=0), protocol
+    able = {t: d.degradation for t, d in TASKS.items() if name in d.test_sets and d.degradation}
+    if task not in able:
+        raise ValueError(
+            f"{name} holds clean images: name the task that degrades them with --task, one of {', '.join(able)}"
+        )
+    return SyntheticPairs(items, able[task], name, memory=0), protocol
 
 
 def dataset_name(root: Path) -> str:

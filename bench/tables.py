@@ -125,7 +125,7 @@ class Scoreboard:
             for score in summarise(self.values).to_dict("records")
         }
         columns = dict.fromkeys(Column(record.task, record.test_set) for record in records)
-        self.metrics = {c: _in_order({m for _, column, m in self._scores if column == c}) for c in columns}
+        self.metrics = {c: in_order({m for _, column, m in self._scores if column == c}) for c in columns}
         self.columns = sorted(columns, key=self._order)
         self.labels = sorted({INPUT_ROW, *map(_label, records)}, key=_row_order)
         self.methods = [label for label in self.labels if label not in (INPUT_ROW, *TEACHER_ROWS.values())]
@@ -245,7 +245,7 @@ def _row_order(label: str) -> tuple[int, str]:
     return (first.index(label) if label in first else len(first) + label.startswith("slkd"), label)
 
 
-def _in_order(metrics: Iterable[str]) -> list[str]:
+def in_order(metrics: Iterable[str]) -> list[str]:
     """PSNR first, then as the titles are listed; metrics without a title behind."""
     known = list(METRIC_TITLES)
     return sorted(metrics, key=lambda metric: (known.index(metric) if metric in known else len(known), metric))

@@ -38,6 +38,7 @@ class Member:
         training: Steps and schedule.
         checkpoint: The file that resumes it.
         config_sha256: Digest of everything that decides the trained weights; a checkpoint of another is ignored.
+        about: The network's family, size preset and role, for whoever reads the checkpoint without its grid.
         step: Steps done.
         terms: The loss terms at the last step.
         error: Why the cell failed, or None.
@@ -48,6 +49,7 @@ class Member:
     training: Training
     checkpoint: Path
     config_sha256: str
+    about: dict[str, str] = field(default_factory=dict)
     step: int = 0
     terms: dict[str, float] = field(default_factory=dict)
     error: Exception | None = None
@@ -85,6 +87,7 @@ class Member:
         """Writes the checkpoint, atomically; a finished one keeps no optimiser state."""
         state = {
             "config_sha256": self.config_sha256,
+            "about": self.about,
             "step": self.step,
             "terms": self.terms,
             "distiller": self.distiller.state_dict(),

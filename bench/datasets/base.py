@@ -97,6 +97,10 @@ class Shelf:
             ValueError: A file has no partner, or the set has no such split.
         """
         declared, root = DATASETS[name].splits, self.place(name)
+        if root.is_symlink() and not root.exists():
+            raise FileNotFoundError(
+                f"{root}: a link that leads nowhere; remove it, then `python -m bench data import {name}`"
+            )
         if split not in declared:
             raise ValueError(f"data set {name!r} has no {split} split; it has {' and '.join(declared)}")
         items = declared[split].find(root)

@@ -31,6 +31,8 @@ def read_image(path: Path) -> Pixels:
         with Image.open(path) as image:
             mode, is_deep = image.mode, ";16" in str(image.tile)  # Pillow opens 16-bit RGB as mode "RGB"
             pixels = np.asarray(image)
+    except PermissionError as error:
+        raise ValueError(f"{path}: may not be read by this user; change its permissions") from error
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path}: cannot be decoded ({error}); the file is damaged: copy it again") from error
     if mode != "RGB" or is_deep:
@@ -72,7 +74,7 @@ def list_images(folder: Path) -> list[Path]:
         ValueError: It holds no image, or two images with one stem.
     """
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder of images")
+        raise FileNotFoundError(f"{folder}: no such folder of images, or not a folder")
     found = [path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS and path.name[0] != "."]
     found = [path for path in found if not path.is_dir()]
     if not found:

@@ -54,16 +54,20 @@ def _matches(test: Hashed, train: Hashed) -> Iterator[tuple[Picture, Picture]]:
     rows = max(1, CHUNK // len(known))
     for start in range(0, len(test.hashes), rows):
         part = test.hashes[start : start + rows]
-        # Over the eight orientations one by one, so that memory stays bounded.
-        distance = np.min([_distance(part[:, k], known) for k in range(8)], axis=0)
+        distance = _distance(part[:, 0], known)
+        for turned in range(1, 8):  # one after the other, so that memory stays bounded
+            np.minimum(distance, _distance(part[:, turned], known), out=distance)
         nearest = distance.argmin(axis=1)
         for row in np.flatnonzero(distance.min(axis=1) <= MAX_DISTANCE):
             yield test.pictures[start + int(row)], train.pictures[int(nearest[row])]
 
 
-def _distance(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.integer]:
+def _distance(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.uint16]:
     """Differing bits of every pair out of ``(N, 4)`` and ``(M, 4)``."""
-    return sum(np.bitwise_count(first[:, None, word] ^ second[None, :, word]).astype(int) for word in range(4))
+    distance = np.zeros((len(first), len(second)), np.uint16)
+    for word in range(4):
+        distance += np.bitwise_count(first[:, None, word] ^ second[None, :, word])
+    return distance
 
 
 def _hashed(pictures: Sequence[Picture]) -> Hashed:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Literal, Protocol
 
 import numpy as np
@@ -118,14 +119,22 @@ def mat_shape(path: Path) -> tuple[int, ...]:
     return arrays[0][0]
 
 
-@lru_cache(maxsize=2)  # the noisy and the clean blocks
 def _mat_array(path: Path) -> np.ndarray:
+    with _MAT_LOCK:  # else every thread would load the whole file
+        return _loaded(path)
+
+
+@lru_cache(maxsize=2)  # the noisy and the clean blocks
+def _loaded(path: Path) -> np.ndarray:
     mat_shape(path)
     with _mat_errors(path):
         contents = loadmat(path)
     array: np.ndarray = next(value for name, value in contents.items() if not name.startswith("__"))
     array.setflags(write=False)
     return array
+
+
+_MAT_LOCK = Lock()
 
 
 @contextmanager

@@ -21,7 +21,12 @@ def content_digest(paths: Collection[Path], base: Path) -> str:
     return remembered(f"sha256 below {base.absolute()}", paths, lambda: digest(paths, base))
 
 
-def remembered(kind: str, paths: Collection[Path], find_out: Callable[[], str]) -> str:
+def remembered(
+    kind: str,
+    paths: Collection[Path],
+    find_out: Callable[[], str],
+    is_lasting: Callable[[str], bool] = lambda known: True,
+) -> str:
     """What `find_out` says about files, remembered while they do not change.
 
     A note that cannot be read or is damaged counts as none, and one that cannot be written is done without.
@@ -30,6 +35,7 @@ def remembered(kind: str, paths: Collection[Path], find_out: Callable[[], str]) 
         kind: What is known, with the version of the code that finds it out where that may change.
         paths: The files.
         find_out: Reads them.
+        is_lasting: Whether what was found out stays true while the files do not change: a failure to read may pass.
     """
     stamp, total = _stamp(kind, paths)
     if total < SMALL:
@@ -38,8 +44,9 @@ def remembered(kind: str, paths: Collection[Path], find_out: Callable[[], str]) 
     known = _noted(path)
     if known is None:
         known = find_out()
-        with suppress(OSError):
-            _note(path, known)
+        if is_lasting(known):
+            with suppress(OSError):
+                _note(path, known)
     return known
 
 

@@ -25,7 +25,7 @@ def fsim(restored: Tensor, clean: Tensor) -> Tensor:
     """
     import piq  # takes seconds
 
-    check_pair(restored, clean)
+    check_pair(restored, clean, side=16)
     # Image by image and in one memory layout, so that no batch changes a score's last bits.
     pairs = zip(restored.double().contiguous().split(1), clean.double().contiguous().split(1), strict=True)
     return torch.cat([piq.fsim(x, y, data_range=255, reduction="none") for x, y in pairs])

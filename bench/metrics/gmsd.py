@@ -11,7 +11,7 @@ def gmsd(restored: Tensor, clean: Tensor) -> Tensor:
     """Gradient magnitude similarity deviation of RGB images, computed by the library piq in float64.
 
     Args:
-        restored: ``(N, 3, H, W)``; see `check_pair`.
+        restored: ``(N, 3, H, W)``, sides of at least 8 pixels; see `check_pair`.
         clean: The same shape.
 
     Returns:
@@ -26,7 +26,7 @@ def gmsd(restored: Tensor, clean: Tensor) -> Tensor:
     """
     import piq  # takes seconds
 
-    check_pair(restored, clean)
+    check_pair(restored, clean, side=8)
     # Image by image and in one memory layout, so that no batch changes a score's last bits.
     pairs = zip(restored.double().contiguous().split(1), clean.double().contiguous().split(1), strict=True)
     return torch.cat([piq.gmsd(x, y, data_range=255, reduction="none") for x, y in pairs])

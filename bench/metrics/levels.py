@@ -51,11 +51,16 @@ def check_images(images: Tensor, role: str = "restored") -> None:
         raise ValueError(f"{role} images: expected a non-empty batch (N, C, H, W), got {tuple(images.shape)}")
 
 
-def check_pair(restored: Tensor, clean: Tensor) -> None:
-    """Refuses what no full-reference metric can score.
+def check_pair(restored: Tensor, clean: Tensor, side: int = 1) -> None:
+    """Refuses what a full-reference metric cannot score.
+
+    Args:
+        restored: See `check_images`.
+        clean: Likewise.
+        side: The least height and width in pixels.
 
     Raises:
-        ValueError: The two differ in shape; also see `check_images`.
+        ValueError: The two differ in shape or are too small; also see `check_images`.
     """
     check_images(restored)
     check_images(clean, "clean")
@@ -63,6 +68,12 @@ def check_pair(restored: Tensor, clean: Tensor) -> None:
         raise ValueError(
             f"expected two batches of one shape (N, C, H, W), got restored {tuple(restored.shape)} and clean "
             f"{tuple(clean.shape)}; crop padding away before scoring"
+        )
+    height, width = clean.shape[-2:]
+    if min(height, width) < side:
+        raise ValueError(
+            f"this metric needs images of at least {side}x{side} pixels, got {height}x{width}; "
+            "score whole images or larger crops"
         )
 
 

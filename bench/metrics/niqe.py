@@ -71,16 +71,15 @@ class NiqeParameters:
         values = torch.cat([self.mean, self.covariance.flatten()])
         return hashlib.sha256(values.cpu().numpy().astype("<f8").tobytes()).hexdigest()
 
-    def write(self, path: Path) -> None:
-        """Writes it as ``.npz``."""
+    def content(self) -> bytes:
+        """What a file of it holds: ``.npz``."""
         buffer = io.BytesIO()
         np.savez(buffer, mean=self.mean.cpu().numpy(), covariance=self.covariance.cpu().numpy())
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(buffer.getvalue())
+        return buffer.getvalue()
 
     @classmethod
     def read(cls, path: Path) -> "NiqeParameters":
-        """Reads what `write` wrote, or BasicSR's ``niqe_pris_params.npz``.
+        """Reads a file of `content`, or BasicSR's ``niqe_pris_params.npz``.
 
         Raises:
             FileNotFoundError: There is no such file.

@@ -82,7 +82,7 @@ def ssim_volume(restored: Tensor, clean: Tensor) -> Tensor:
     References:
         L. Chen et al., "Simple Baselines for Image Restoration", ECCV 2022: ``ssim3d`` of its code emulates MATLAB.
     """
-    _check_size(restored, clean, len(WINDOW))
+    check_pair(restored, clean, side=len(WINDOW))
     return torch.stack([_similarity(x, y, _blur_volume) for x, y in zip(restored, clean, strict=True)])
 
 
@@ -92,20 +92,10 @@ Blur = Callable[[Tensor], Tensor]
 def _mean_of_channels(
     restored: Tensor, clean: Tensor, blur: Blur, bessel: float = 1.0, side: int = len(WINDOW)
 ) -> Tensor:
-    _check_size(restored, clean, side)
+    check_pair(restored, clean, side)
     # Plane by plane: a plane stays in the cache during the window's passes, and no batch changes a score's last bits.
     planes = zip(restored.flatten(0, 1), clean.flatten(0, 1), strict=True)
     return torch.stack([_similarity(x, y, blur, bessel) for x, y in planes]).view(clean.shape[:2]).mean(dim=1)
-
-
-def _check_size(restored: Tensor, clean: Tensor, side: int) -> None:
-    check_pair(restored, clean)
-    height, width = clean.shape[-2:]
-    if min(height, width) < side:
-        raise ValueError(
-            f"SSIM's window needs images of at least {side}x{side} pixels, got {height}x{width}; "
-            "score whole images or larger crops"
-        )
 
 
 def _similarity(x: Tensor, y: Tensor, blur: Blur, bessel: float = 1.0) -> Tensor:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from bench.networks.base import NETWORKS, RestorationNetwork
+from bench.networks.base import NETWORKS, RestorationNetwork, build_network
 
 WRAPPERS = ("params", "state_dict", "params_ema", "model")
 """The entries under which training codes keep the weights, in the order in which they are looked for."""
@@ -66,19 +66,35 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 def unwrap(checkpoint: Any) -> dict[str, Tensor]:
     """The state dict in a checkpoint: bare or wrapped, without the prefix of data-parallel training.
 
-    A checkpoint of this benchmark's own training holds a distiller, of which the student is taken.
+    Of a checkpoint of this benchmark's own training, the student's weights under their official names.
 
     Raises:
         ValueError: There is none.
     """
     if _is_wrapped(checkpoint, "distiller"):
-        distiller = checkpoint["distiller"].items()
-        return {name.removeprefix(STUDENT): tensor for name, tensor in distiller if name.startswith(STUDENT)}
+        return _own_weights(checkpoint)
     state = next((checkpoint[key] for key in WRAPPERS if _is_wrapped(checkpoint, key)), checkpoint)
     if not isinstance(state, Mapping) or not state or not all(isinstance(value, Tensor) for value in state.values()):
         found = f"keys {_first(checkpoint)}" if isinstance(checkpoint, Mapping) else type(checkpoint).__name__
         raise ValueError(f"expected a state dict, bare or under {', '.join(map(repr, WRAPPERS))}; got {found}")
     return {name.removeprefix("module."): tensor for name, tensor in state.items()}
+
+
+def _own_weights(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The weights that this benchmark trained, under the names of the official code.
+
+    Raises:
+        ValueError: The checkpoint does not say what network it is of, or is of a reconstruction teacher.
+    """
+    about = checkpoint.get("about") or {}
+    if not about:
+        raise ValueError("written by an earlier version, which did not say what network it is of; train it again")
+    if about["role"] == "reconstruction":
+        raise ValueError("of a reconstruction teacher, which is shown clean images: it restores nothing; give another")
+    network = build_network(about["network"], about["size"])
+    weights = checkpoint["distiller"].items()
+    network.load_state_dict({name.removeprefix(STUDENT): t for name, t in weights if name.startswith(STUDENT)})
+    return official_state(network)
 
 
 def recognise(state: Mapping[str, Tensor], expected: str | None = None) -> Architecture:

@@ -274,12 +274,18 @@ def looks(monkeypatch):
 
 
 def test_what_was_found_about_a_large_set_is_remembered(fill, check, looks, save, photograph):
-    save(fill / "test/input/1.png", photograph(2)[:, :-1])
+    save(fill / "test/input/1.png", np.roll(photograph(2), 1, axis=1))
     findings = check()
     assert len(findings) == 1 and len(looks) == 4
     assert check() == findings and len(looks) == 4
     save(fill / "test/input/1.png", photograph(2))
     assert check() == [] and len(looks) == 6
+
+
+def test_errors_are_looked_at_again_since_a_failure_to_read_may_pass(fill, check, looks, save, photograph):
+    save(fill / "test/input/1.png", photograph(2)[:, :-1])
+    assert len(check()) == len(check()) == 1
+    assert len(looks) == 6, "the training pairs once, the test pairs twice"
 
 
 def test_what_was_found_is_forgotten_when_pairs_change_their_partners(tmp_path, looks, save, photograph):

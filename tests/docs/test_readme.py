@@ -45,9 +45,10 @@ def test_the_examples_with_networks_run(page, tmp_path, monkeypatch):
     torch.save({"params": official_state(network)}, tmp_path / "deraining.pth")
     monkeypatch.chdir(tmp_path)
     names = {}
+    code = code.replace("321, 481", "97, 113")  # as any size would do, and in a tenth of the time
     exec(code, names)  # noqa: S102 - the documentation of this repository
     assert type(names["teacher"]) is type(names["student"]) is type(network)
-    assert names["restored"].shape == (1, 3, 321, 481)
+    assert names["restored"].shape == (1, 3, 97, 113)
 
 
 def commands():
@@ -60,7 +61,7 @@ def commands():
 def test_every_command_and_option_exists(line):
     words = shlex.split(line)[2:]
     verbs = ["run"] if words[0] == "bench.run" else [w for w in words[1:3] if not w.startswith("-") and w.islower()]
-    verbs = [v for v in verbs if v.isalpha() and v not in ("deraining", "x")]
+    verbs = [v for v in verbs if v.replace("-", "").isalpha() and v not in ("deraining", "x")]
     result = CliRunner().invoke(app, [*verbs, "--help"], env={"COLUMNS": "200"})
     assert result.exit_code == 0, result.output
     for word in words[1:]:

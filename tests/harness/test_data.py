@@ -1,5 +1,6 @@
 """The commands ``data list | where | verify | import``, and the checks before a run."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -66,13 +67,13 @@ def test_a_copied_set_is_its_own_and_can_be_versioned(download):
     subprocess.run(["dvc", "add", "-q", "datasets/rain100l"], check=True)
     assert Path("datasets/rain100l.dvc").exists()
     again = data("import", "rain100l", "--from", download)
-    assert "already there; remove it first: `rm -r datasets/rain100l`" in str(again.exception)
+    assert "already there; to import another one, remove it first: `rm -r datasets/rain100l`" in str(again.exception)
 
 
 def test_what_is_not_the_set_is_not_imported(download):
     for source, message in (
         (download.parent, "no images of gopro; found Rain100L"),
-        (download / "gone", "no such folder"),
+        (download / "gone", "not a folder"),
     ):
         done = data("import", "gopro", "--from", source)
         assert message in str(done.exception)
@@ -80,10 +81,32 @@ def test_what_is_not_the_set_is_not_imported(download):
     assert not Path("datasets").exists()
 
 
+def test_an_import_loses_nothing_and_copies_no_folder_into_itself(download, tmp_path):
+    data("import", "rain100l", "--from", download, "--copy")
+    for option in ([], ["--copy"]):
+        again = data("import", "rain100l", "--from", "datasets/rain100l/", *option)
+        assert "is this folder already; `python -m bench data verify rain100l`" in str(again.exception)
+        inside = data("import", "cbsd68", "--from", Path("datasets/rain100l/Rain100L"), *option)
+        assert "holds" not in str(inside.exception)  # another folder, merely below the same one
+    image(Path("1.png"), 1)
+    for option in ([], ["--copy"]):
+        nested = data("import", "kodak24", "--from", ".", *option)
+        assert "holds datasets/kodak24, where the set belongs" in str(nested.exception)
+    assert not os.path.lexists("datasets/kodak24") and len(list(Path("datasets").iterdir())) <= 2
+
+
+def test_a_link_that_leads_nowhere_is_named():
+    Path("datasets").mkdir()
+    Path("datasets/kodak24").symlink_to("gone")
+    done = data("verify")
+    assert done.exit_code == 1 and "datasets/kodak24: a link that leads nowhere" in done.output.replace("\n", "")
+
+
 def test_a_damaged_set_stays_where_it_was_put_and_is_an_error(download):
     (download / "RainTrainL" / "rain-2.png").write_bytes(b"cut off")
     done = data("import", "rain100l", "--from", download)
     assert done.exit_code == 1 and "rain-2.png" in done.output and Path("datasets/rain100l").exists()
+    assert "imported with errors; mend them there, or `rm datasets/rain100l` and import again" in done.output
     (download / "RainTrainL" / "rain-2.png").unlink()
     assert "norain-2.png" in data("verify", "rain100l").output
     assert data("verify").exit_code == 1

@@ -183,7 +183,7 @@ def test_digest_is_stable():
 
 def test_round_trip(tmp_path):
     path = tmp_path / "model.npz"
-    parameters().write(path)
+    path.write_bytes(parameters().content())
     found = NiqeParameters.read(path)
     assert found.sha256 == parameters().sha256
     assert torch.equal(niqe(textures(9), found), niqe(textures(9), parameters()))
@@ -232,7 +232,7 @@ def test_refuses_other_files(tmp_path, arrays, message):
 @pytest.mark.parametrize("size", [0, 100, 5000])
 def test_refuses_damaged_files(tmp_path, size):
     path = tmp_path / "model.npz"
-    parameters().write(path)
+    path.write_bytes(parameters().content())
     path.write_bytes(path.read_bytes()[:size])
     with pytest.raises(ValueError, match=r"model\.npz: damaged"):
         NiqeParameters.read(path)
