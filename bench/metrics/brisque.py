@@ -136,7 +136,7 @@ def brisque_features(images: Tensor) -> Tensor:
 
     Raises:
         ValueError: A statistic is undefined: a flat image, or one that is constant along rows or columns. Also see
-            `natural_scene.check_images`.
+            `natural_scene.check_rgb`.
     """
     features = per_image(_two_scales, images)
     is_undefined = features.isnan().any(dim=1)
@@ -160,7 +160,7 @@ def flat_fraction(images: Tensor) -> Tensor:
         ``(N,)`` float64.
 
     Raises:
-        ValueError: See `natural_scene.check_images`.
+        ValueError: See `natural_scene.check_rgb`.
     """
     return per_image(lambda grey: (mscn(grey.unsqueeze(0), "zeros").abs() < FLAT).double().mean(), images)
 

@@ -71,7 +71,7 @@ class _ShapeTable(NamedTuple):
     inverse_kurtosis: Tensor
 
 
-def check_images(images: Tensor) -> None:
+def check_rgb(images: Tensor) -> None:
     """Refuses what no metric without a reference can score.
 
     Raises:
@@ -102,9 +102,9 @@ def per_image(function: Callable[[Tensor], Tensor], images: Tensor, colour: Colo
         colour: The grey that it sees; see `grey`.
 
     Raises:
-        ValueError: See `check_images`.
+        ValueError: See `check_rgb`.
     """
-    check_images(images)
+    check_rgb(images)
     return torch.stack([function(grey(image.unsqueeze(0), colour)[0]) for image in images])
 
 

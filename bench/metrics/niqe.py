@@ -23,7 +23,7 @@ from bench.metrics.metric import METRICS, WEIGHTS, Metric, MetricUnavailableErro
 from bench.metrics.natural_scene import (
     WINDOW,
     Colour,
-    check_images,
+    check_rgb,
     fit_asymmetric,
     grey,
     halve,
@@ -159,7 +159,7 @@ def niqe_features(images: Tensor, colour: Colour = "grey") -> Tensor:
         ``(N, blocks, 36)`` float64, row by row of whole blocks of 96x96 pixels; NaN where a block has no texture.
 
     Raises:
-        ValueError: The images have fewer than two whole blocks; also see `natural_scene.check_images`.
+        ValueError: The images have fewer than two whole blocks; also see `natural_scene.check_rgb`.
     """
     height, width = images.shape[-2:]
     if (height // BLOCK) * (width // BLOCK) < 2:
@@ -179,7 +179,7 @@ def fit(images: Iterable[Tensor], colour: Colour = "grey", sharpness: float = SH
         sharpness: Share of the sharpness of an image's sharpest block that a block must exceed.
 
     Raises:
-        ValueError: Fewer than 37 blocks are sharp; also see `natural_scene.check_images`.
+        ValueError: Fewer than 37 blocks are sharp; also see `natural_scene.check_rgb`.
     """
     blocks = [_sharp_features(image, colour, sharpness) for image in images]
     features = torch.cat(blocks) if blocks else torch.zeros(0, NUM_FEATURES)
@@ -207,7 +207,7 @@ def _distance(features: Tensor, parameters: NiqeParameters) -> Tensor:
 def _sharp_features(image: Tensor, colour: Colour, sharpness: float) -> Tensor:
     """Features of the blocks whose local deviations are, on average, near those of the sharpest block."""
     images = image.unsqueeze(0)
-    check_images(images)
+    check_rgb(images)
     height, width = image.shape[-2:]
     if min(height, width) < BLOCK:
         raise ValueError(f"a pristine image needs at least {BLOCK}x{BLOCK} pixels, got {height}x{width}; leave it out")

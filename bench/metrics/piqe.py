@@ -53,7 +53,7 @@ def piqe(images: Tensor) -> Tensor:
         ``(N,)`` float64, lower for better images, about 0 to 100.
 
     Raises:
-        ValueError: See `natural_scene.check_images`.
+        ValueError: See `natural_scene.check_rgb`.
     """
     masks = piqe_masks(images)
     variance = masks.block_variance
@@ -70,7 +70,7 @@ def piqe_masks(images: Tensor) -> PiqeMasks:
         images: ``(N, 3, H, W)`` RGB, uint8 or floats in [0, 255].
 
     Raises:
-        ValueError: See `natural_scene.check_images`.
+        ValueError: See `natural_scene.check_rgb`.
     """
     active, artefact, noise, variance = per_image(_decide, images).unbind(dim=1)
     return PiqeMasks(active.bool(), artefact.bool(), noise.bool(), variance)

@@ -2,6 +2,7 @@ import pandas as pd
 import pytest
 
 from bench import readme, tables
+from bench.metrics.protocol import PROTOCOLS
 from bench.record import CellRecord, NetworkRecord, write_record
 
 
@@ -77,6 +78,13 @@ def test_where_less_is_better_the_least_is_marked():
 
     table = tables.result_table([of("scratch", 30.0, 40.0), of("slkd", 31.0, 50.0)], COSTS)
     assert rows(table)["scratch"][-1] == "<u>30.00</u> / **40.0000**"
+
+
+def test_titles_and_directions_are_those_of_the_metrics():
+    for protocol in PROTOCOLS.values():
+        for key in protocol.metrics:
+            assert key in tables.METRIC_TITLES
+            assert (key in tables.LOWER_IS_BETTER) == protocol.metric(key).is_lower_better
 
 
 def test_a_metric_that_could_not_be_computed_is_named():

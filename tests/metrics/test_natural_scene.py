@@ -242,4 +242,4 @@ def test_zeros_have_no_symmetric_shape():
 )
 def test_refuses(images, message):
     with pytest.raises(ValueError, match=message):
-        natural_scene.check_images(images)
+        natural_scene.check_rgb(images)
