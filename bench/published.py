@@ -6,7 +6,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.config import describe_errors
-from bench.tables import METRIC_TITLES, Table, number
+from bench.tables import METRIC_TITLES, Table
 
 
 class _Strict(BaseModel):
@@ -14,11 +14,11 @@ class _Strict(BaseModel):
 
 
 class PublishedRow(_Strict):
-    """What is printed for one network; ``params_m`` is None where its size is not printed."""
+    """What is printed for one network, digit by digit; ``params_m`` is None where its size is not printed."""
 
     network: str
     params_m: float | None
-    metrics: dict[str, float]
+    metrics: dict[str, str]
 
 
 class PublishedTable(_Strict):
@@ -58,7 +58,7 @@ def published_table(published: PublishedTable) -> Table:
         (
             row.network,
             "" if row.params_m is None else f"{row.params_m:.3f}",
-            *(number(row.metrics[m], m) if m in row.metrics else "-" for m in metrics),
+            *(row.metrics.get(metric, "-") for metric in metrics),
         )
         for row in published.rows
     )
