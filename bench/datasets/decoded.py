@@ -20,6 +20,7 @@ class DecodedImages:
     def __init__(self, budget: int) -> None:
         self._budget = budget
         self._kept: dict[Picture, Pixels] = {}
+        self._sizes: dict[Picture, tuple[int, int]] = {}
         self._lock = Lock()
 
     def __getitem__(self, picture: Picture) -> Pixels:
@@ -42,8 +43,9 @@ class DecodedImages:
 
     def size(self, picture: Picture) -> tuple[int, int]:
         """Height and width of an image."""
-        pixels = self._kept.get(picture)
-        return picture.size() if pixels is None else pixels.shape[:2]
+        if picture not in self._sizes:  # opening a file for its header takes a tenth of decoding it
+            self._sizes[picture] = picture.size()
+        return self._sizes[picture]
 
     def window(self, picture: Picture, rows: slice, columns: slice) -> Pixels:
         """Part of an image, decoded whole only while there is room to keep it."""
