@@ -7,7 +7,7 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
-PACKAGES = ("slkd-bench", "torch", "numpy", "scipy", "pillow", "ptflops")
+PACKAGES = ("slkd-bench", "torch", "numpy", "scipy", "pillow", "piq", "ptflops")
 
 
 @cache
