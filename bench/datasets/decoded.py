@@ -43,7 +43,7 @@ class DecodedImages:
 
     def size(self, picture: Picture) -> tuple[int, int]:
         """Height and width of an image."""
-        if picture not in self._sizes:  # opening a file for its header takes a tenth of decoding it
+        if picture not in self._sizes:  # else every crop would open the file once more
             self._sizes[picture] = picture.size()
         return self._sizes[picture]
 
