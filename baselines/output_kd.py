@@ -34,6 +34,7 @@ class OutputKD(Distiller):
     Config = OutputKDConfig
     config: OutputKDConfig
     teacher_roles: ClassVar[tuple[Role, ...]] = ("removal",)
+    control = "output_kd"
     reference = Reference(
         title="FAKD: Feature-Affinity Based Knowledge Distillation for Efficient Image Super-Resolution",
         authors="Z. He, T. Dai, J. Lu, Y. Jiang, S.-T. Xia",

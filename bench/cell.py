@@ -1,11 +1,12 @@
 """Cells, the unit of the benchmark, and the cohorts in which they are trained."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from bench.config import DEFAULT_PROFILE, Params, Recipe
+from bench.config import DEFAULT_PROFILE, Params, Recipe, TeacherKind
 from bench.registry import UnknownNameError
 
 CellRole = Literal["student", "removal", "reconstruction"]
@@ -18,6 +19,7 @@ class Cell:
 
     Attributes:
         role: ``student``, or the role of the teacher that is trained; teachers are cells of the method ``scratch``.
+        teacher: Whom a student asks: the ``trained`` teachers, or the ``oracle`` that is their control.
     """
 
     task: str
@@ -25,11 +27,13 @@ class Cell:
     method: str
     seed: int
     role: CellRole = "student"
+    teacher: TeacherKind = "trained"
 
     @property
     def path(self) -> str:
         """Where the cell's files live, relative to ``results/cells`` and to the folder of checkpoints."""
-        end = f"seed{self.seed}/{self.method}" if self.role == "student" else f"teachers/{self.role}"
+        asked = "@oracle" if self.teacher == "oracle" else ""
+        end = f"seed{self.seed}/{self.method}{asked}" if self.role == "student" else f"teachers/{self.role}"
         return f"{self.task}/{self.network}/{end}"
 
     def size(self, params: Params) -> str:
@@ -89,6 +93,10 @@ class Workspace:
         """The record of a cell on a test set."""
         return self.results / "cells" / cell.path / f"{test_set}.json"
 
+    def history(self, cell: Cell) -> Path:
+        """How the loss terms of a cell went during training."""
+        return self.results / "cells" / cell.path / "terms.csv"
+
     def checkpoint(self, cell: Cell) -> Path:
         """The checkpoint of a cell; after its last step, its trained weights."""
         return self.runs / cell.path / "checkpoint.pt"
@@ -123,7 +131,8 @@ def expand(params: Params, filters: Filters = Filters()) -> Iterator[Cohort]:
         for network in _chosen("network", params.networks, filters.networks):
             for seed in _chosen("seed", params.seeds, filters.seeds):
                 methods = _chosen("method", params.methods, filters.methods)
-                yield Cohort(tuple(Cell(task, network, method, seed) for method in methods))
+                asked = itertools.product(methods, params.teacher)
+                yield Cohort(tuple(Cell(task, network, method, seed, teacher=teacher) for method, teacher in asked))
 
 
 def _chosen(kind: str, grid: Sequence[Name], wanted: Sequence[Name]) -> list[Name]:

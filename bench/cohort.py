@@ -20,7 +20,7 @@ from bench.networks.base import RestorationNetwork, weights_digest
 from bench.plan import Plan, Planner
 from bench.progress import StepProgress
 from bench.provenance import provenance
-from bench.record import CellRecord, RunInfo, write_per_image, write_record
+from bench.record import CellRecord, RunInfo, write_history, write_per_image, write_record
 from bench.seeding import generator
 from bench.train import Member, fit
 
@@ -79,6 +79,7 @@ def _score_members(
                 raise member.error
             outcome = {"steps": member.step, "terms": member.terms, "initial_sha256": initial_sha256}
             _score(plan, member.distiller.student, planner, _run_info(*started), **outcome)
+            write_history(planner.workspace.history(plan.cell), member.history)
         except Exception as error:  # a failed cell is reported, the others go on
             log.error("%s failed: %s", plan.cell.path, error, exc_info=member.error is None)
             failures[plan.cell] = error
@@ -127,14 +128,17 @@ def score_network(
 def _member(plan: Plan, planner: Planner, teachers: Mapping[Role, RestorationNetwork]) -> Member:
     """A cell ready to train; its adapters' initial weights depend on the seed and the method alone."""
     cell = plan.cell
-    student = planner.build(cell)
+    student, asks_oracle = planner.build(cell), cell.teacher == "oracle"
+    if asks_oracle:
+        _, teachers = planner.pair(cell)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(generator("adapters", cell.method, cell.seed).integers(2**31)))
         distiller = METHODS[cell.method](student, teachers, planner.method_config(cell))
     distiller = distiller.to(memory_format=torch.channels_last)
     training = planner.training(cell)
     about = {"network": cell.network, "size": planner.size(cell), "role": cell.role}
-    return Member(cell.path, distiller, training, planner.workspace.checkpoint(cell), plan.config_sha256, about)
+    path = planner.workspace.checkpoint(cell)
+    return Member(cell.path, distiller, training, path, plan.config_sha256, about, asks_oracle)
 
 
 def _score(plan: Plan, network: RestorationNetwork, planner: Planner, run: RunInfo, **training: Any) -> None:
@@ -181,6 +185,8 @@ def _record(plan: Plan, test_set: str, planner: Planner, run: RunInfo, **outcome
         method=cell.method,
         role=cell.role,
         seed=cell.seed,
+        teacher=cell.teacher,
+        control=planner.control(cell),
         test_set=test_set,
         protocol=protocol.name,
         signatures=protocol.signatures(planner.params.tiling),

@@ -17,6 +17,9 @@ DEFAULT_PROFILE = "default"
 RestorationLoss = Literal["l1", "charbonnier", "mse", "rmse", "l1_fft"]
 """The distances between a restored and a clean image that a grid may choose from: functions of `bench.losses`."""
 
+TeacherKind = Literal["trained", "oracle"]
+"""Whom students ask: trained teachers, or an oracle whose restored image is the clean one and who has no features."""
+
 
 class Settings(BaseModel):
     """Base of all parameter blocks: immutable, and unknown keys are refused."""
@@ -145,6 +148,7 @@ class Params(Settings):
         networks: Registered network families.
         methods: Registered methods.
         seeds: One run per seed; it decides initial weights and crops.
+        teacher: Whom the students ask; with ``oracle``, every method that has an own control is trained by it too.
         sizes: Which preset is the teacher, which the student.
         teachers: Training of the teachers; what is left out, the task decides.
         train: Training of the students; likewise.
@@ -164,6 +168,7 @@ class Params(Settings):
     networks: tuple[str, ...] = Field(min_length=1)
     methods: tuple[str, ...] = Field(min_length=1)
     seeds: tuple[NonNegativeInt, ...] = Field(min_length=1)
+    teacher: tuple[TeacherKind, ...] = Field(default=("trained",), min_length=1)
     sizes: Sizes = Sizes()
     teachers: Teachers = Teachers()
     train: Recipe = Recipe()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from bench.record import NetworkRecord
-from bench.tables import Table
+from bench.table import Table
 
 
 def cost_table(records: Sequence[NetworkRecord]) -> Table:

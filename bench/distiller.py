@@ -58,23 +58,55 @@ class Lesson:
         self.clean = batch.clean
         self.step = step
         self._teachers = teachers
-        self._answers: dict[Role, Features] = {}
+        self._answers: dict[tuple[Role, int], Features] = {}
 
     def teacher(self, role: Role) -> Features:
         """What the teacher says of its own image: ``removal`` of the degraded, ``reconstruction`` of the clean one."""
-        if role not in self._answers:
-            self._answers[role] = self.ask(role, self.degraded if role == "removal" else self.clean)
-        return self._answers[role]
+        return self.ask(role, self.degraded if role == "removal" else self.clean)
 
     def ask(self, role: Role, image: Tensor) -> Features:
-        """What a teacher says of any ``(N, 3, H, W)`` image, without gradient and not kept.
+        """What a teacher says of an image, without gradient.
+
+        Args:
+            role: The teacher.
+            image: ``(N, 3, H, W)``. Answers about ``degraded`` and ``clean`` are kept for the other methods.
 
         Raises:
             KeyError: The method did not list this role in ``teacher_roles``.
         """
+        if not (image is self.degraded or image is self.clean):
+            return self._answer(role, image)
+        key = role, id(image)
+        if key not in self._answers:
+            self._answers[key] = self._answer(role, image)
+        return self._answers[key]
+
+    def _answer(self, role: Role, image: Tensor) -> Features:
         with torch.no_grad():
             features: Features = self._teachers[role].forward_features(image)
         return features
+
+
+class OracleLesson(Lesson):
+    """The same batch with an oracle in the place of every teacher: it restores the clean image and has no features.
+
+    A method that is trained by it keeps the shape of its output-level terms and loses all knowledge of a teacher.
+    """
+
+    def __init__(self, lesson: Lesson) -> None:
+        super().__init__(Batch(lesson.degraded, lesson.clean), {}, lesson.step)
+
+    def _answer(self, role: Role, image: Tensor) -> Features:
+        if not (image is self.degraded or image is self.clean):
+            raise ValueError(f"the oracle in the place of the {role} teacher knows only the images of the batch")
+        return Features(self.clean, (), ())
+
+
+class Oracle(RestorationNetwork):
+    """The description of an oracle that methods are built with: known by its output only."""
+
+    encoder_channels = decoder_channels = ()
+    size_multiple = 1
 
 
 class Distiller(nn.Module):
@@ -87,6 +119,11 @@ class Distiller(nn.Module):
         Config: The method's hyper-parameters, with the paper's values as defaults.
         teacher_roles: The teachers it asks.
         reference: Where it was published.
+        control: The method whose run with an oracle is the control of this one: itself, or the method that it varies.
+            None where no term compares outputs with those of a teacher: then ``scratch`` is. What a method has over
+            its control came from a teacher, and not from the shape of its loss.
+        measured: Values of the last forward pass that are no addends of the loss and worth a look, such as terms
+            before they are balanced; scalars without gradient.
 
     Args:
         student: The network that is trained.
@@ -97,6 +134,7 @@ class Distiller(nn.Module):
     Config: ClassVar[type[MethodConfig]] = MethodConfig
     teacher_roles: ClassVar[tuple[Role, ...]] = ()
     reference: ClassVar[Reference]
+    control: ClassVar[str | None] = None
 
     def __init__(
         self, student: RestorationNetwork, teachers: Mapping[Role, RestorationNetwork], config: MethodConfig
@@ -105,6 +143,7 @@ class Distiller(nn.Module):
         self.student = student
         self.config = config
         self.restoration_loss = RESTORATION_LOSSES[config.restoration_loss]
+        self.measured: dict[str, Tensor] = {}
 
     def forward(self, lesson: Lesson) -> dict[str, Tensor]:
         """Returns the scalar terms, already weighted; the loss is their sum, their order that of the log."""

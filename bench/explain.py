@@ -10,7 +10,7 @@ import typer
 from bench.metrics.signature import explain as in_words
 from bench.record import ScoresRecord, read_cell, read_scores
 from bench.run import console
-from bench.tables import METRIC_TITLES, in_order, number
+from bench.table import METRIC_TITLES, in_order, number
 
 
 def explain(

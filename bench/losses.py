@@ -50,6 +50,21 @@ def l1_fft(restored: Tensor, target: Tensor) -> Tensor:
     return F.l1_loss(restored, target) + 0.1 * torch.view_as_real(difference).abs().mean()
 
 
+def image_kl(restored: Tensor, target: Tensor, tau: float) -> Tensor:
+    """KL divergence of two images' channels, each taken as a distribution over its pixels.
+
+    ``tau**2 * KL(softmax(target / tau) || softmax(restored / tau))``, the softmax over all pixels of a channel, mean
+    over channels and batch. For images much closer than ``tau`` it is half the variance of their difference.
+
+    Args:
+        restored: The student's images.
+        target: The teacher's images, same shape.
+        tau: The temperature, positive, in units of the images' range [0, 1].
+    """
+    student, teacher = (F.log_softmax(image.float().flatten(2) / tau, dim=-1) for image in (restored, target))
+    return tau**2 * F.kl_div(student, teacher, reduction="sum", log_target=True) / student[..., 0].numel()
+
+
 RESTORATION_LOSSES: dict[RestorationLoss, Callable[[Tensor, Tensor], Tensor]] = {
     "l1": l1,
     "charbonnier": charbonnier,

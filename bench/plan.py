@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from bench.cell import Cell, Cohort, Filters, Workspace, expand, teacher_cell
 from bench.config import Params, Training, describe_errors, digest
 from bench.datasets.base import Shelf
-from bench.distiller import METHODS, MethodConfig, Role
+from bench.distiller import METHODS, MethodConfig, Oracle, Role
 from bench.imported import ImportedTeacher
 from bench.networks.base import RestorationNetwork, build_network
 from bench.record import read_cell
@@ -68,13 +68,28 @@ class Planner:
         for name in self.params.test_sets or ():
             if name not in (known := {t for task in self.params.tasks for t in TASKS[task].test_sets}):
                 raise UnknownNameError("test set of these tasks", name, known)
-        students = list(expand(self.params, filters))
+        expanded = [Cohort(tuple(filter(self._exists, cohort.cells))) for cohort in expand(self.params, filters)]
+        students = [cohort for cohort in expanded if cohort.cells]
+        if not students:
+            methods = ", ".join(filters.methods or self.params.methods)
+            raise ValueError(f"nothing to ask an oracle: {methods} has no term that compares outputs with a teacher's")
         teachers = {teacher: None for cohort in students for cell in cohort.cells for teacher in self.teachers(cell)}
         return [*(Cohort((teacher,)) for teacher in teachers), *students]
 
+    def _exists(self, cell: Cell) -> bool:
+        """Whether a student's cell is one of its own: with an oracle, variants of a method are alike."""
+        return cell.teacher == "trained" or METHODS[cell.method].control == cell.method
+
+    def control(self, cell: Cell) -> str:
+        """The row that tells what of a student's result is due to a teacher; empty for the controls themselves."""
+        if cell.role != "student" or cell.teacher == "oracle" or not METHODS[cell.method].teacher_roles:
+            return ""
+        control = METHODS[cell.method].control
+        return f"{control}@oracle" if control else "scratch"
+
     def teachers(self, cell: Cell) -> Iterator[Cell]:
         """The teachers' cells that a student's cell asks."""
-        if cell.role == "student":
+        if cell.role == "student" and cell.teacher == "trained":
             for role in METHODS[cell.method].teacher_roles:
                 yield teacher_cell(cell.task, cell.network, role, self.params)
 
@@ -123,6 +138,7 @@ class Planner:
         if imported:
             about = {"task": cell.task, "role": cell.role, "network": cell.network, "threads": self.params.threads}
             return about | {"imported": imported.identity}
+        asked: dict[str, str] = {teacher.role: digest(self.resolve(teacher)) for teacher in self.teachers(cell)}
         return {
             "task": cell.task,
             "role": cell.role,
@@ -134,11 +150,14 @@ class Planner:
             "seed": cell.seed,
             "threads": self.params.threads,
             "training_data": self.data(cell.task).training_digest,
-            "teachers": {teacher.role: digest(self.resolve(teacher)) for teacher in self.teachers(cell)},
+            "teachers": "oracle" if cell.teacher == "oracle" else asked,
         }
 
     def pair(self, cell: Cell) -> tuple[RestorationNetwork, dict[Role, RestorationNetwork]]:
         """The networks of a cell and of its teachers by role; without memory for weights unless imported."""
+        if cell.teacher == "oracle":
+            with torch.device("meta"):
+                return self.build(cell), dict.fromkeys(METHODS[cell.method].teacher_roles, Oracle())
         asked = list(self.teachers(cell))
         with torch.device("meta"):
             built = {c: self.build(c) for c in (cell, *asked) if not self.imported(c)}

@@ -6,7 +6,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.config import describe_errors
-from bench.tables import METRIC_TITLES, Table
+from bench.table import METRIC_TITLES, Table
 
 
 class _Strict(BaseModel):

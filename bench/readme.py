@@ -8,6 +8,8 @@ from bench import tables
 from bench.cost_table import cost_table
 from bench.published import published_table, read_published
 from bench.record import read_cells, read_networks
+from bench.scoreboard import INPUT_ROW
+from bench.table import number
 
 BLOCK = re.compile(r"(<!-- begin: (?P<name>\w+)(?: (?P<argument>\S+))? -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -52,10 +54,10 @@ def _scores(results: Path) -> str:
     inputs = {test_set: r.input_metrics for records in students.values() for test_set, r in records.items()}
     scores = {run: {test_set: r.metrics for test_set, r in records.items()} for run, records in students.items()}
     lines = [f"| run | {' | '.join(test_sets)} | mean PSNR |", f"|---|{'---:|' * len(test_sets)}---:|"]
-    for run, by_set in {tables.INPUT_ROW: inputs, **scores}.items():
-        cells = [" / ".join(tables.number(v, m) for m, v in by_set.get(t, {}).items()) or "-" for t in test_sets]
+    for run, by_set in {INPUT_ROW: inputs, **scores}.items():
+        cells = [" / ".join(number(v, m) for m, v in by_set.get(t, {}).items()) or "-" for t in test_sets]
         psnr = [metrics["psnr_db"] for metrics in by_set.values()]
-        lines.append(f"| {run} | {' | '.join(cells)} | {tables.number(sum(psnr) / len(psnr), 'psnr_db')} |")
+        lines.append(f"| {run} | {' | '.join(cells)} | {number(sum(psnr) / len(psnr), 'psnr_db')} |")
     return "\n".join(lines) + "\n"
 
 

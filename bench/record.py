@@ -11,6 +11,9 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 Metrics = dict[str, float]
+TEACHER_ROWS = {"removal": "removal teacher", "reconstruction": "reconstruction teacher (sees clean)"}
+"""What tables call the teachers."""
+
 Record = TypeVar("Record", "CellRecord", "NetworkRecord", "ScoresRecord")
 
 
@@ -33,6 +36,9 @@ class CellRecord(_Strict):
     Attributes:
         role: ``student``, or the teacher's role.
         size: The network's size preset.
+        teacher: Whom the student asked: trained teachers, or an oracle that restores the clean image.
+        control: The row that tells what of the result is due to a teacher: ``scratch``, or a method with an oracle
+            (``output_kd@oracle``); empty for the controls themselves.
         status: ``ok``, or ``skipped`` with a reason: the method does not support this pair.
         metrics: Mean over the images, by key; keys carry their unit (``psnr_db``).
         input_metrics: The same metrics of the degraded images themselves.
@@ -53,6 +59,8 @@ class CellRecord(_Strict):
     method: str
     role: Literal["student", "removal", "reconstruction"]
     seed: int
+    teacher: Literal["trained", "oracle"] = "trained"
+    control: str = ""
     test_set: str
     status: Literal["ok", "skipped"]
     reason: str = ""
@@ -69,6 +77,13 @@ class CellRecord(_Strict):
     config: dict[str, Any]
     config_sha256: str
     run: RunInfo
+
+    @property
+    def label(self) -> str:
+        """The row of a table that the record belongs to: the teacher's role, or the method and whom it asks."""
+        if self.role != "student":
+            return TEACHER_ROWS[self.role]
+        return f"{self.method}@oracle" if self.teacher == "oracle" else self.method
 
 
 class ScoresRecord(_Strict):
@@ -201,6 +216,29 @@ def write_per_image(
     writer.writerow(["image", *metrics])
     writer.writerows(zip(names, *([repr(v) for v in values] for values in metrics.values()), strict=True))
     write_atomically(path, text.getvalue().encode())
+
+
+def write_history(path: Path, history: Sequence[Mapping[str, float]]) -> None:
+    """Writes how the loss terms went during training as CSV, five digits each, atomically."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(history[0]) if history else ["step"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({key: f"{value:.5g}" if key != "step" else value for key, value in row.items()} for row in history)
+    write_atomically(path, text.getvalue().encode())
+
+
+def read_history(path: Path) -> list[dict[str, float]]:
+    """Reads how the loss terms went during training.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no table of numbers.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
+        try:
+            return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path}: expected a table of numbers as training writes it: {error}") from error
 
 
 def read_cell(path: Path) -> CellRecord:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 import yaml
@@ -15,7 +15,7 @@ from rich.logging import RichHandler
 from rich.table import Column, Table
 
 from bench.cell import Filters, Workspace
-from bench.config import DEFAULT_PROFILE, Params, load_params
+from bench.config import DEFAULT_PROFILE, Params, TeacherKind, load_params
 from bench.registry import UnknownNameError
 
 if TYPE_CHECKING:
@@ -95,10 +95,24 @@ def run(
     network: Names = None,
     method: Names = None,
     seed: Annotated[list[int] | None, typer.Option(help="Only this one; repeatable.", show_default=False)] = None,
+    teacher: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Whom students ask: trained, or oracle: the clean image in the teacher's place, the control of every "
+            "method with an output-level term; repeatable.",
+            show_default="the grid's",
+        ),
+    ] = None,
+    ablation: Annotated[
+        bool,
+        typer.Option("--ablation", help="Run SLKD, its ablations and their controls: --all of configs/ablation.yaml."),
+    ] = False,
     all_cells: Annotated[bool, typer.Option("--all", help="Run every cell of the grid.")] = False,
     profile: Annotated[
         str | None,
-        typer.Option(help="configs/PROFILE.yaml instead of params.yaml: smoke, quick, real, paper or your own."),
+        typer.Option(
+            help="configs/PROFILE.yaml instead of params.yaml: smoke, quick, ablation, real, paper or your own."
+        ),
     ] = None,
     params: Annotated[Path | None, typer.Option(help="A params file of your own.")] = None,
     data_root: Annotated[Path | None, typer.Option(help="Train and test on the paired images in this folder.")] = None,
@@ -113,13 +127,19 @@ def run(
 ) -> None:
     """Trains and scores cells of the grid; what is up to date is left alone, what was stopped goes on.
 
-    Choose --all, or any of --task, --network, --method and --seed. Exit codes: 0 success, 1 some cells failed,
-    2 the request was not understood or its images cannot be used, 130 stopped by a signal (finished cells stay, the
-    others resume).
+    Choose --all, --ablation, or any of --task, --network, --method and --seed. Exit codes: 0 success, 1 some cells
+    failed, 2 the request was not understood or its images cannot be used, 130 stopped by a signal (finished cells stay,
+    the others resume).
     """
-    if not (all_cells or task or network or method or seed):
+    if not (all_cells or ablation or task or network or method or seed):
         raise typer.BadParameter("nothing is selected: choose --all or filter by --task, --network, --method or --seed")
+    if ablation:
+        if profile or params:
+            raise ValueError("--ablation is the grid of configs/ablation.yaml; leave out --profile and --params")
+        profile = "ablation"
     grid, workspace = open_grid(profile, params, data_root, test_root, results, set_ or ())
+    if teacher:
+        grid = with_teachers(grid, teacher)
     filters = Filters(task or (), network or (), method or (), seed or ())
     if (data_root or test_root) and len(task or grid.tasks) != 1:
         raise ValueError("a data set on disk belongs to one task: choose it with --task")
@@ -127,6 +147,18 @@ def run(
         _show(grid, workspace, filters)
     else:
         run_and_exit(grid, workspace, filters)
+
+
+def with_teachers(grid: Params, teacher: Sequence[str]) -> Params:
+    """The same grid with other teachers to ask.
+
+    Raises:
+        UnknownNameError: There is no such kind of teacher.
+    """
+    for name in teacher:
+        if name not in get_args(TeacherKind):
+            raise UnknownNameError("kind of teacher", name, get_args(TeacherKind))
+    return grid.model_copy(update={"teacher": tuple(teacher)})
 
 
 def run_and_exit(grid: Params, workspace: Workspace, filters: Filters, is_teachers_only: bool = False) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from bench.record import ScoresRecord, write_per_image, write_record
 from bench.run import console
-from bench.tables import METRIC_TITLES, number
+from bench.table import METRIC_TITLES, number
 
 if TYPE_CHECKING:  # at run time only in the command: these import torch, which --help can do without
     from bench.evaluate import Scores

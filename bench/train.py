@@ -17,11 +17,15 @@ import torch
 
 from bench.batch import Batch
 from bench.config import Training
-from bench.distiller import Distiller, Lesson, Role
+from bench.distiller import Distiller, Lesson, OracleLesson, Role
 from bench.networks.base import RestorationNetwork
 from bench.record import write_atomically
 
 log = logging.getLogger(__name__)
+
+
+NUM_HISTORY_ROWS = 40
+"""A training's history has about this many rows; each is the mean over the steps since the row before."""
 
 
 class DivergedError(ArithmeticError):
@@ -39,8 +43,10 @@ class Member:
         checkpoint: The file that resumes it.
         config_sha256: Digest of everything that decides the trained weights; a checkpoint of another is ignored.
         about: The network's family, size preset and role, for whoever reads the checkpoint without its grid.
+        asks_oracle: Whether an oracle takes the place of the teachers.
         step: Steps done.
         terms: The loss terms at the last step.
+        history: How the terms went, and what else the distiller measured; see `NUM_HISTORY_ROWS`.
         error: Why the cell failed, or None.
     """
 
@@ -50,11 +56,14 @@ class Member:
     checkpoint: Path
     config_sha256: str
     about: dict[str, str] = field(default_factory=dict)
+    asks_oracle: bool = False
     step: int = 0
     terms: dict[str, float] = field(default_factory=dict)
+    history: list[dict[str, float]] = field(default_factory=list)
     error: Exception | None = None
 
     def __post_init__(self) -> None:
+        self._recent: list[dict[str, float]] = []
         self.optimizer = torch.optim.Adam(
             self.distiller.parameters(), lr=self.training.learning_rate, betas=(0.9, 0.999), fused=True
         )
@@ -73,7 +82,7 @@ class Member:
         """
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.training, self.step)
-        terms = self.distiller(lesson)
+        terms = self.distiller(OracleLesson(lesson) if self.asks_oracle else lesson)
         self.terms = {name: term.item() for name, term in terms.items()}
         if not all(map(math.isfinite, self.terms.values())):
             values = ", ".join(f"{name}={value:.4g}" for name, value in self.terms.items())
@@ -82,6 +91,15 @@ class Member:
         torch.stack(list(terms.values())).sum().backward()
         self.optimizer.step()
         self.step += 1
+        self._remember()
+
+    def _remember(self) -> None:
+        """Adds the step that was taken to the history."""
+        self._recent.append(self.terms | {name: value.item() for name, value in self.distiller.measured.items()})
+        if self.is_done or len(self._recent) >= self.training.steps / NUM_HISTORY_ROWS:
+            means = {name: math.fsum(row[name] for row in self._recent) / len(self._recent) for name in self._recent[0]}
+            self.history.append({"step": self.step, **means})
+            self._recent.clear()
 
     def save(self) -> None:
         """Writes the checkpoint, atomically; a finished one keeps no optimiser state."""
@@ -90,6 +108,8 @@ class Member:
             "about": self.about,
             "step": self.step,
             "terms": self.terms,
+            "history": self.history,
+            "recent": self._recent,
             "distiller": self.distiller.state_dict(),
             "optimizer": None if self.is_done else self.optimizer.state_dict(),
         }
@@ -104,6 +124,7 @@ class Member:
             return
         self.distiller.load_state_dict(state["distiller"])
         self.step, self.terms = state["step"], state["terms"]
+        self.history, self._recent = state.get("history", []), state.get("recent", [])
         if state["optimizer"] is not None:
             self.optimizer.load_state_dict(state["optimizer"])
 

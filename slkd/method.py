@@ -7,8 +7,9 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Reference, Role, unequal_levels
-from bench.networks.base import Features, RestorationNetwork
+from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Oracle, Reference, Role, unequal_levels
+from bench.losses import image_kl
+from bench.networks.base import RestorationNetwork
 from slkd import brisque, piqe
 from slkd.scale import ScaleConversion, probe_loss
 
@@ -17,7 +18,7 @@ SMALLEST_BALANCED = 1e-6
 
 
 class SLKDConfig(MethodConfig):
-    """Hyper-parameters of SLKD.
+    """Hyper-parameters of SLKD, and the switches of its ablations. A term of weight zero is not computed.
 
     Attributes:
         kl_weight: Weight of the image-level KL divergence; 0.5 is the paper's.
@@ -26,8 +27,10 @@ class SLKDConfig(MethodConfig):
         tau: Temperature of the KL divergence, in units of the image's range [0, 1].
         balance: ``pixel``: weights are relative to the restoration term, to which every distillation term is scaled
             first; ``none``: they are absolute.
+        extractors: ``statistics``: BRISQUE and PIQE; ``identity``: images are compared pixel by pixel (an ablation).
         teacher_b: Who processes the clean image: the ``reconstruction`` teacher, or the ``restorer``, which is the
             removal teacher.
+        teacher_b_sees: The ``clean`` image, as in the paper, or the ``degraded`` one (an ablation).
     """
 
     kl_weight: float = Field(0.5, ge=0)
@@ -35,22 +38,12 @@ class SLKDConfig(MethodConfig):
     et_weight: float = Field(0.1, ge=0)
     tau: float = Field(1.0, gt=0)
     balance: Literal["pixel", "none"] = "pixel"
+    extractors: Literal["statistics", "identity"] = "statistics"
     teacher_b: Literal["reconstruction", "restorer"] = "reconstruction"
+    teacher_b_sees: Literal["clean", "degraded"] = "clean"
 
 
-def image_kl(restored: Tensor, target: Tensor, tau: float) -> Tensor:
-    """KL divergence of two images' channels, each taken as a distribution over its pixels.
-
-    ``tau**2 * KL(softmax(target / tau) || softmax(restored / tau))``, the softmax over all pixels of a channel, mean
-    over channels and batch. For images much closer than ``tau`` it is half the variance of their difference.
-
-    Args:
-        restored: The student's images, ``(N, C, H, W)``.
-        target: The teacher's images, same shape.
-        tau: The temperature, positive.
-    """
-    student, teacher = (F.log_softmax(image.float().flatten(2) / tau, dim=-1) for image in (restored, target))
-    return tau**2 * F.kl_div(student, teacher, reduction="sum", log_target=True) / student[..., 0].numel()
+Distance = Callable[[Tensor, Tensor], Tensor]
 
 
 class Branch(nn.Module):
@@ -64,7 +57,7 @@ class Branch(nn.Module):
 
     def __init__(
         self,
-        distance: Callable[[Tensor, Tensor], Tensor],
+        distance: Distance,
         student_channels: tuple[int, ...],
         teacher_channels: tuple[int, ...],
     ) -> None:
@@ -99,12 +92,13 @@ class SLKD(Distiller):
     which scale conversion modules (`slkd.scale`) turn the features of every level. Terms: ``restoration``, ``kl``,
     ``nc``, ``et``, and ``scm``, which trains nothing but the teachers' scale conversions. The weights are the paper's.
     With ``balance="pixel"`` the values of ``kl``, ``nc`` and ``et`` are by construction their weight times
-    ``restoration``: they say nothing, their gradients do.
+    ``restoration``: they say nothing, their gradients do. Their own values are ``measured``.
     """
 
     Config = SLKDConfig
     config: SLKDConfig
     teacher_roles: ClassVar[tuple[Role, ...]] = ("removal", "reconstruction")
+    control = "slkd"
     reference = Reference(
         title="Knowledge Distillation for Image Restoration: Simultaneous Learning from Degraded and Clean Images",
         authors="Y. Zhang, D. Yan",
@@ -125,31 +119,39 @@ class SLKD(Distiller):
         self, student: RestorationNetwork, teachers: Mapping[Role, RestorationNetwork], config: SLKDConfig
     ) -> None:
         super().__init__(student, teachers, config)
-        teacher_a = teachers["removal"]
-        teacher_b = teacher_a if config.teacher_b == "restorer" else teachers["reconstruction"]
-        self.removal = Branch(brisque.distance, student.encoder_channels, teacher_a.encoder_channels)
-        self.reconstruction = Branch(piqe.distance, student.decoder_channels, teacher_b.decoder_channels)
+        self._role_b: Role = "removal" if config.teacher_b == "restorer" else "reconstruction"
+        self.removal = self.reconstruction = None
+        if config.nc_weight and not _is_oracle(teachers):
+            channels = student.encoder_channels, teachers["removal"].encoder_channels
+            self.removal = Branch(self._distance(brisque.distance), *channels)
+        if config.et_weight and not _is_oracle(teachers):
+            channels = student.decoder_channels, teachers[self._role_b].decoder_channels
+            self.reconstruction = Branch(self._distance(piqe.distance), *channels)
 
     def forward(self, lesson: Lesson) -> dict[str, Tensor]:
         student = self.student.forward_features(lesson.degraded)
-        teacher_a = lesson.teacher("removal")
-        teacher_b = self._ask_teacher_b(lesson)
         restoration = self.restoration_loss(student.restored, lesson.clean)
-        kl = image_kl(student.restored, teacher_a.restored, self.config.tau)
-        nc, probes_a = self.removal(student.encoder, teacher_a.encoder, teacher_a.restored)
-        et, probes_b = self.reconstruction(student.decoder, teacher_b.decoder, teacher_b.restored)
-        return {
-            "restoration": restoration,
-            "kl": self.config.kl_weight * self._balance(kl, restoration),
-            "nc": self.config.nc_weight * self._balance(nc, restoration),
-            "et": self.config.et_weight * self._balance(et, restoration),
-            "scm": probes_a + probes_b,
-        }
+        terms, probes = {}, []
+        if self.config.kl_weight:
+            terms["kl"] = image_kl(student.restored, lesson.teacher("removal").restored, self.config.tau)
+        if self.removal:
+            teacher_a = lesson.teacher("removal")
+            terms["nc"], probe = self.removal(student.encoder, teacher_a.encoder, teacher_a.restored)
+            probes.append(probe)
+        if self.reconstruction:
+            sees = lesson.clean if self.config.teacher_b_sees == "clean" else lesson.degraded
+            teacher_b = lesson.ask(self._role_b, sees)
+            terms["et"], probe = self.reconstruction(student.decoder, teacher_b.decoder, teacher_b.restored)
+            probes.append(probe)
+        self.measured = {f"{name}_unweighted": term.detach() for name, term in terms.items()}
+        weighted = {name: self._weight(name) * self._balance(term, restoration) for name, term in terms.items()}
+        return {"restoration": restoration, **weighted} | ({"scm": sum(probes)} if probes else {})
 
-    def _ask_teacher_b(self, lesson: Lesson) -> Features:
-        if self.config.teacher_b == "restorer":
-            return lesson.ask("removal", lesson.clean)
-        return lesson.teacher("reconstruction")
+    def _weight(self, term: str) -> float:
+        return {"kl": self.config.kl_weight, "nc": self.config.nc_weight, "et": self.config.et_weight}[term]
+
+    def _distance(self, statistics: Distance) -> Distance:
+        return statistics if self.config.extractors == "statistics" else F.l1_loss
 
     def _balance(self, term: Tensor, restoration: Tensor) -> Tensor:
         """Scales a term to the value of the restoration term; the factor carries no gradient."""
@@ -159,6 +161,13 @@ class SLKD(Distiller):
 
     @classmethod
     def unsupported(cls, student: RestorationNetwork, teachers: Mapping[Role, RestorationNetwork]) -> str | None:
+        if _is_oracle(teachers):
+            return None
         if not student.decoder_channels:
             return "the student has no decoder"
         return unequal_levels(student, teachers, cls.teacher_roles)
+
+
+def _is_oracle(teachers: Mapping[Role, RestorationNetwork]) -> bool:
+    """Whether the student is a control: with an oracle, which has no features, only the KL term is left."""
+    return any(isinstance(teacher, Oracle) for teacher in teachers.values())

@@ -16,7 +16,8 @@ from bench.datasets.base import DATASETS, Split
 from bench.datasets.layout import PairFolders
 from bench.networks.base import weights_digest
 from bench.plan import Planner
-from bench.record import read_cells
+from bench.record import TEACHER_ROWS, read_cells
+from bench.scoreboard import INPUT_ROW
 from bench.tasks.base import TASKS
 from tests.conftest import write_pairs
 
@@ -93,7 +94,7 @@ def test_a_cell_alone_gives_the_record_of_its_cohort(done, make_params, workspac
 def test_tables_show_input_teachers_and_methods(done):
     text = tables.render(done.results)[done.results / "tables" / "nafnet.md"]
     labels = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("|")]
-    assert labels[2:5] == [tables.INPUT_ROW, *tables.TEACHER_ROWS.values()]
+    assert labels[2:5] == [INPUT_ROW, *TEACHER_ROWS.values()]
     assert labels[5:] == ["scratch", "fitnet", "output_kd", "slkd"]
     assert "denoising: mini_set, PSNR / SSIM / GMSD" in text
     assert text.count("**") == 2 + 2 * 3 + 2  # the title, the best of each metric, the legend

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from bench import readme, tables
+from bench import table as table_parts
 from bench.metrics.protocol import PROTOCOLS
 from bench.published import published_table, read_published
 from bench.record import CellRecord, NetworkRecord, write_record
@@ -86,8 +87,8 @@ def test_where_less_is_better_the_least_is_marked():
 def test_titles_and_directions_are_those_of_the_metrics():
     for protocol in PROTOCOLS.values():
         for key in protocol.metrics:
-            assert key in tables.METRIC_TITLES
-            assert (key in tables.LOWER_IS_BETTER) == protocol.metric(key).is_lower_better
+            assert key in table_parts.METRIC_TITLES
+            assert (key in table_parts.LOWER_IS_BETTER) == protocol.metric(key).is_lower_better
 
 
 def test_a_metric_that_could_not_be_computed_is_named():

@@ -1,0 +1,110 @@
+"""The scores of a network family: rows, columns, and their means over the seeds."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import pandas as pd
+
+from bench.record import TEACHER_ROWS, CellRecord
+from bench.table import LOWER_IS_BETTER, METRIC_TITLES, in_order, number
+
+TASK_ORDER = ("deraining", "deblurring", "denoising", "dehazing")
+INPUT_ROW = "degraded input"
+
+
+def frame(records: Sequence[CellRecord]) -> pd.DataFrame:
+    """The tidy form of records: a row per seed and metric, with the degraded input as a method of its own."""
+    rows = []
+    for record in records:
+        about = record.model_dump(include={"task", "network", "size", "seed", "test_set", "steps", "num_images"})
+        for row, metrics in ((INPUT_ROW, record.input_metrics), (record.label, record.metrics)):
+            for metric, value in metrics.items():
+                score = {"row": row, "metric": metric, "value": value, "signature": record.signatures[metric]}
+                rows.append(about | score)
+    return pd.DataFrame(rows)
+
+
+def summarise(values: pd.DataFrame) -> pd.DataFrame:
+    """Mean and standard deviation over the seeds of every row, test set and metric.
+
+    Raises:
+        ValueError: Two records of one test set and metric carry different signatures: they cannot share a table.
+    """
+    for (test_set, metric), part in values.groupby(["test_set", "metric"]):
+        if part["signature"].nunique() > 1:
+            found = " and ".join(sorted(part["signature"].unique()))
+            raise ValueError(f"{metric} on {test_set} was computed in different ways ({found}); run those cells again")
+    axes = ["task", "network", "row", "test_set", "metric", "signature"]
+    seeds = values.drop_duplicates([*axes, "seed"]).groupby(axes, sort=False)["value"]
+    return seeds.agg(mean="mean", std="std", num_seeds="count").reset_index()
+
+
+class Column(NamedTuple):
+    """A column of scores: two tasks may share a test set, as two levels of noise do."""
+
+    task: str
+    test_set: str
+
+
+class Scoreboard:
+    """The mean scores of a network family's records, and the order in which they are shown.
+
+    Attributes:
+        values: The tidy form of the records.
+        columns: By task, then the lightest degradation first.
+        metrics: The metrics of every column.
+        labels: The rows.
+        methods: Those of them that are students, among which the best are marked.
+    """
+
+    def __init__(self, records: Sequence[CellRecord]) -> None:
+        self.values = frame(records)
+        self._scores = {
+            (score["row"], Column(score["task"], score["test_set"]), score["metric"]): score
+            for score in summarise(self.values).to_dict("records")
+        }
+        columns = dict.fromkeys(Column(record.task, record.test_set) for record in records)
+        self.metrics = {c: in_order({m for _, column, m in self._scores if column == c}) for c in columns}
+        self.columns = sorted(columns, key=self._order)
+        self.labels = sorted({INPUT_ROW, *(record.label for record in records)}, key=_row_order)
+        self.methods = [label for label in self.labels if label not in (INPUT_ROW, *TEACHER_ROWS.values())]
+
+    def _order(self, column: Column) -> tuple[tuple[int, str], float]:
+        quality = next((self._scores[INPUT_ROW, column, metric]["mean"] for metric in self.metrics[column]), 0.0)
+        return _task_order(column.task), -quality
+
+    def title(self, column: Column) -> str:
+        """The header of a column."""
+        metrics = " / ".join(METRIC_TITLES.get(metric, metric) for metric in self.metrics[column])
+        return f"{column.task}: {column.test_set}, {metrics}"
+
+    def cell(self, label: str, column: Column) -> str:
+        """All metrics of a row in a column."""
+        return " / ".join(self._text(label, column, metric) for metric in self.metrics[column]) or "-"
+
+    def _text(self, label: str, column: Column, metric: str) -> str:
+        score = self._scores.get((label, column, metric))
+        if score is None:
+            return "-"
+        text = number(score["mean"], metric)
+        if label not in self.methods:
+            return text
+        if score["num_seeds"] > 1:
+            text += f" ± {number(score['std'], metric)}"
+        means = {s["mean"] for method in self.methods if (s := self._scores.get((method, column, metric)))}
+        best, second, *_ = *sorted(means, reverse=metric not in LOWER_IS_BETTER), None, None
+        if second is None:  # alone, or all alike
+            return text
+        return f"**{text}**" if score["mean"] == best else f"<u>{text}</u>" if score["mean"] == second else text
+
+
+def _task_order(task: str) -> tuple[int, str]:
+    """The field's usual order, other tasks behind; ``denoising_sigma25`` is a kind of ``denoising``."""
+    kind = task.partition("_")[0]
+    return (TASK_ORDER.index(kind) if kind in TASK_ORDER else len(TASK_ORDER), task)
+
+
+def _row_order(label: str) -> tuple[int, str]:
+    """Input, teachers, the student alone, other methods, the project's own method."""
+    first = [INPUT_ROW, *TEACHER_ROWS.values(), "scratch"]
+    return (first.index(label) if label in first else len(first) + label.startswith("slkd"), label)
