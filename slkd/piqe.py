@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from slkd.brisque import mscn
+from slkd.brisque import into_planes, mscn
 
 BLOCK_SIZE = 16
 SEGMENT_LENGTH = 6
@@ -33,11 +33,11 @@ VARIANCE_FLOOR = 1e-4
 
 
 class BlockStatistics(NamedTuple):
-    """What PIQE sees in the ``b x b`` blocks of RGB images; ``b`` is 16, or the shorter side of a smaller image.
+    """What PIQE sees in the ``b x b`` blocks of an image; ``b`` is 16, or the shorter side of a smaller image.
 
     Attributes:
-        texture: ``(N, 3, H // b, W // b)``: the block's variance times its activity, mostly within [0, 1].
-        edge: ``(N, 3, H // b, 4, W // b, b - 5)``: the deviations of all segments of length 6 along the upper,
+        texture: ``(N, C, H // b, W // b)``: the block's variance times its activity, mostly within [0, 1].
+        edge: ``(N, C, H // b, 4, W // b, b - 5)``: the deviations of all segments of length 6 along the upper,
             lower, left and right edge of the block, mostly within [0, 1].
     """
 
@@ -46,13 +46,16 @@ class BlockStatistics(NamedTuple):
 
 
 def extract(image: Tensor) -> BlockStatistics:
-    """Extracts the block statistics of RGB-like images.
+    """Extracts the block statistics of images.
 
     Args:
-        image: ``(N, 3, H, W)``, nominally in [0, 1]; sides from 6. Computed in float32 also under autocast.
+        image: ``(N, C, H, W)``, nominally in [0, 1]; sides from 6. Computed in float32 also under autocast.
+
+    Raises:
+        ValueError: No such batch, or a side below 6.
     """
     with torch.autocast(image.device.type, enabled=False):
-        image = image.to(torch.promote_types(image.dtype, torch.float32))
+        image = into_planes(image, SEGMENT_LENGTH)
         blocks = into_blocks(mscn(255 * image, "replicate"))
         variance = block_variance(blocks)
         return BlockStatistics(variance * activity(variance), edge_deviation(blocks))

@@ -178,19 +178,3 @@ def test_cohort_against_solo_steps(benchmark, start, teachers, batch, ratios):
         return times["cohort"] / (sum(times[name] for name in methods) - 2 * times["teach"])
 
     ratios("cohort / (solo steps - repeated teacher forwards)", benchmark.pedantic(measure), 1.05)
-
-
-@pytest.mark.benchmark(group="ratios")
-def test_extra_work_of_slkd(benchmark, start, teachers, batch, ratios):
-    slkd, scratch = start(["slkd"], lambda step: batch), start(["scratch"], lambda step: batch)
-
-    def teach():
-        with torch.no_grad():
-            teachers["removal"].forward_features(batch.degraded)
-            teachers["reconstruction"].forward_features(batch.clean)
-
-    def measure():
-        times = interleaved({"slkd": lambda: slkd(1), "scratch": lambda: scratch(1), "teach": teach})
-        return 1 - (times["scratch"] + times["teach"]) / times["slkd"]
-
-    ratios("SLKD's extractors and scale conversion / its step", benchmark.pedantic(measure), 0.5)

@@ -124,7 +124,7 @@ def test_teacher_b_sees_the_clean_image(make_slkd, teachers, batch, teacher_b, a
             return super().ask(role, image)
 
     make_slkd(teacher_b=teacher_b)(Listening(batch, teachers, step=0))
-    assert questions == [("removal", False), (asked, True)]
+    assert list(dict.fromkeys(questions)) == [("removal", False), (asked, True)]
 
 
 def test_kl_is_half_the_variance_of_a_small_difference():
