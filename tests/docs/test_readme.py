@@ -38,6 +38,15 @@ def test_the_example_method_runs_in_the_grid(make_params, workspace):
         del METHODS._entries["gradient_kd"]
 
 
+def test_the_example_loop_of_slkd_trains():
+    (code,) = (example for example in examples(README) if "from slkd import SLKD" in example)
+    names = {}
+    exec(code, names)  # noqa: S102 - the README of this repository
+    loop = code[code.index("for step") :].splitlines()
+    assert len(loop) <= 10, "the loop is shown to be short"
+    assert list(names["terms"]) == ["restoration", "kl", "nc", "et", "scm"] and names["loss"].isfinite()
+
+
 @pytest.mark.parametrize("page", [README, Path("docs/networks.md")], ids=str)
 def test_the_examples_with_networks_run(page, tmp_path, monkeypatch):
     (code,) = (example for example in examples(page) if "load_official" in example)
