@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 import torch
+from torch import Tensor
 
 from bench.batch import Batch
 from bench.cell import Cell, Cohort
 from bench.config import digest
 from bench.datasets.base import draw_batch
 from bench.datasets.loader import prefetched
-from bench.distiller import METHODS, Role
+from bench.distiller import METHODS, Distiller, Role
 from bench.evaluate import Scores, score
 from bench.networks.base import RestorationNetwork, weights_digest
 from bench.plan import Plan, Planner
@@ -102,16 +103,38 @@ def load_network(cell: Cell, planner: Planner) -> RestorationNetwork:
     """
     if planner.imported(cell):
         return planner.build(cell)
+    state, network = _trained(cell, planner), planner.build(cell)
+    prefix = "student."
+    network.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
+    return network.eval()
+
+
+def load_distiller(cell: Cell, planner: Planner) -> tuple[Distiller, dict[Role, RestorationNetwork]]:
+    """The trained student of a cell with its method's adapters, and the teachers it asks, in evaluation mode.
+
+    Raises:
+        FileNotFoundError: One of them has not been trained to its last step with this configuration.
+    """
+    state = _trained(cell, planner)
+    teachers = {teacher.role: load_network(teacher, planner).eval() for teacher in planner.teachers(cell)}
+    distiller = _distiller(cell, planner, teachers)  # type: ignore[arg-type]
+    distiller.load_state_dict(state)
+    return distiller.eval(), teachers  # type: ignore[return-value]
+
+
+def _trained(cell: Cell, planner: Planner) -> dict[str, Tensor]:
+    """The weights of a cell's distiller after its last step; raises FileNotFoundError where there are none."""
     state = planner.trained(cell)
     if state is None:
+        which = f"--task {cell.task} --network {cell.network}"
+        if cell.role == "student":
+            which += f" --method {cell.method} --seed {cell.seed} --teacher {cell.teacher}"
         raise FileNotFoundError(
             f"{planner.workspace.checkpoint(cell)}: no weights of {cell.path} trained with these parameters; "
-            f"train it first: python -m bench.run --task {cell.task} --network {cell.network}"
+            f"train it first, in the same profile: python -m bench.run {which}"
         )
-    network = planner.build(cell)
-    prefix = "student."
-    network.load_state_dict({k.removeprefix(prefix): v for k, v in state["distiller"].items() if k.startswith(prefix)})
-    return network.eval()
+    weights: dict[str, Tensor] = state["distiller"]
+    return weights
 
 
 def score_network(
@@ -125,16 +148,21 @@ def score_network(
     return score(network, pairs, protocol, sees, tiling), data.input_scores(test_set)
 
 
-def _member(plan: Plan, planner: Planner, teachers: Mapping[Role, RestorationNetwork]) -> Member:
-    """A cell ready to train; its adapters' initial weights depend on the seed and the method alone."""
-    cell = plan.cell
-    student, asks_oracle = planner.build(cell), cell.teacher == "oracle"
-    if asks_oracle:
+def _distiller(cell: Cell, planner: Planner, teachers: Mapping[Role, RestorationNetwork]) -> Distiller:
+    """A cell's method and student; the adapters' initial weights depend on the seed and the method alone."""
+    student = planner.build(cell)
+    if cell.teacher == "oracle":
         _, teachers = planner.pair(cell)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(generator("adapters", cell.method, cell.seed).integers(2**31)))
         distiller = METHODS[cell.method](student, teachers, planner.method_config(cell))
-    distiller = distiller.to(memory_format=torch.channels_last)
+    return distiller.to(memory_format=torch.channels_last)
+
+
+def _member(plan: Plan, planner: Planner, teachers: Mapping[Role, RestorationNetwork]) -> Member:
+    """A cell ready to train."""
+    cell = plan.cell
+    distiller, asks_oracle = _distiller(cell, planner, teachers), cell.teacher == "oracle"
     training = planner.training(cell)
     about = {"network": cell.network, "size": planner.size(cell), "role": cell.role}
     path = planner.workspace.checkpoint(cell)

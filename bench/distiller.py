@@ -29,6 +29,19 @@ class Reference(NamedTuple):
     deviations: str = ""
 
 
+class Panels(NamedTuple):
+    """A figure of what a method sees.
+
+    Attributes:
+        caption: What to look at.
+        rows: By title, panels from left to right, such as the levels of a network, finest first: ``(K, 3, H, W)``
+            images in [0, 1], beyond which they are clipped; or ``(K, 1, H, W)`` maps, which share one colour scale.
+    """
+
+    caption: str
+    rows: dict[str, Tensor]
+
+
 class MethodConfig(BaseModel):
     """Hyper-parameters of a method; a method with its own derives from this one.
 
@@ -148,6 +161,17 @@ class Distiller(nn.Module):
     def forward(self, lesson: Lesson) -> dict[str, Tensor]:
         """Returns the scalar terms, already weighted; the loss is their sum, their order that of the log."""
         raise NotImplementedError(f"{type(self).__name__} must define forward")
+
+    def pictures(self, lesson: Lesson) -> dict[str, Panels]:
+        """What the method sees in an image, for ``python -m bench explain``; by default nothing.
+
+        Args:
+            lesson: A single test image, and what the teachers say about it. Called without gradient.
+
+        Returns:
+            Figures by the name of their file.
+        """
+        return {}
 
     @classmethod
     def unsupported(cls, student: RestorationNetwork, teachers: Mapping[Role, RestorationNetwork]) -> str | None:

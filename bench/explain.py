@@ -1,4 +1,4 @@
-"""``python -m bench explain RECORD``: a record's numbers in words."""
+"""``python -m bench explain``: a record's numbers in words, or a trained student in figures."""
 
 import json
 from collections.abc import Iterator
@@ -9,15 +9,63 @@ import typer
 
 from bench.metrics.signature import explain as in_words
 from bench.record import ScoresRecord, read_cell, read_scores
-from bench.run import console
+from bench.run import console, open_grid, with_teachers
 from bench.table import METRIC_TITLES, in_order, number
 
 
 def explain(
-    record: Annotated[Path, typer.Argument(help="A record of a cell, or the JSON file of `evaluate`.")],
+    record: Annotated[
+        Path | None, typer.Argument(help="A record of a cell, or the JSON file of `evaluate`.", show_default=False)
+    ] = None,
+    method: Annotated[str | None, typer.Option(help="Draw figures of the student that this method trained.")] = None,
+    task: Annotated[str | None, typer.Option(help="The task it was trained on.")] = None,
+    network: Annotated[str | None, typer.Option(help="Its network family.", show_default="the grid's first")] = None,
+    seed: Annotated[int | None, typer.Option(help="Its seed.", show_default="the grid's first")] = None,
+    teacher: Annotated[
+        str | None, typer.Option(help="Whom it asked: trained or oracle.", show_default="the grid's first")
+    ] = None,
+    test_set: Annotated[str | None, typer.Option(help="Whose image is shown.", show_default="the first")] = None,
+    image: Annotated[str | None, typer.Option(help="Its name, or its number from 0.", show_default="the first")] = None,
+    profile: Annotated[str | None, typer.Option(help="configs/PROFILE.yaml instead of params.yaml.")] = None,
+    params: Annotated[Path | None, typer.Option(help="A params file of your own.")] = None,
+    data_root: Annotated[Path | None, typer.Option(help="As it was given to run.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="As it was given to run; repeatable.")] = None,
+    results: Annotated[
+        Path | None, typer.Option(help="Where its records are.", show_default="results, results/PROFILE")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The folder of the figures.", show_default="RESULTS/figures/CELL")
+    ] = None,
 ) -> None:
-    """Says what the numbers of a record are: of what, and by which definition, field by field."""
-    console.print("\n".join(_lines(record)), markup=False, highlight=False, soft_wrap=True)
+    """Says what the numbers of a RECORD are; or, with --method and --task, draws figures of a trained student.
+
+    The words: of what the numbers are, and by which definition, field by field. The figures: the loss terms over
+    training, what student and teacher restore, and what the method sees of both, such as the images and statistics that
+    it compares. Every figure comes with a hint of what to look at.
+    """
+    options = (method, task, network, seed, teacher, test_set, image, profile, params, data_root, set_, results, out)
+    if record is not None:
+        if any(option is not None for option in options):
+            raise ValueError(f"choose one: the record {record} in words, or figures of a --method, without a RECORD")
+        _print("\n".join(_lines(record)))
+        return
+    if method is None or task is None:
+        raise ValueError("name a RECORD to have it in words, or --method and --task to have a student in figures")
+    from bench.cell import Filters
+    from bench.diagnosis import diagnose
+    from bench.plan import Planner
+
+    grid, workspace = open_grid(profile, params, data_root, results=results, settings=set_ or ())
+    planner = Planner(with_teachers(grid, [teacher]) if teacher else grid, workspace)
+    filters = Filters((task,), (network,) if network else (), (method,), () if seed is None else (seed,))
+    cell = next(cell for cohort in planner.cohorts(filters) for cell in cohort.cells if cell.role == "student")
+    folder = out or workspace.results / "figures" / cell.path.replace("/", "_")
+    for drawing in diagnose(cell, planner, folder, test_set, image):
+        _print(f"{'  '.join(map(str, drawing.files))}\n  {drawing.caption}\n")
+
+
+def _print(text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -39,6 +39,12 @@ def _results(results: Path) -> str:
     return "\n".join(texts) or "No records yet.\n"
 
 
+def _effects(results: Path) -> str:
+    """What every method of a results folder gains, and how much of it a teacher gave."""
+    texts = [text for path, text in tables.render(results).items() if path.name.endswith("_effects.md")]
+    return "\n".join(texts) or "No records yet.\n"
+
+
 def _scores(results: Path) -> str:
     """A row for every results folder inside a folder, a column for every test set: runs that differ in a setting.
 
@@ -74,6 +80,7 @@ def _published(path: Path) -> str:
 
 GENERATORS: dict[str, Callable[[Path], str]] = {
     "results": _results,
+    "effects": _effects,
     "scores": _scores,
     "costs": _costs,
     "published": _published,

@@ -7,10 +7,20 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Oracle, Reference, Role, unequal_levels
+from bench.distiller import (
+    METHODS,
+    Distiller,
+    Lesson,
+    MethodConfig,
+    Oracle,
+    Panels,
+    Reference,
+    Role,
+    unequal_levels,
+)
 from bench.losses import image_kl
-from bench.networks.base import RestorationNetwork
-from slkd import brisque, piqe
+from bench.networks.base import Features, RestorationNetwork
+from slkd import brisque, pictures, piqe
 from slkd.scale import ScaleConversion, probe_loss
 
 SMALLEST_BALANCED = 1e-6
@@ -139,13 +149,29 @@ class SLKD(Distiller):
             terms["nc"], probe = self.removal(student.encoder, teacher_a.encoder, teacher_a.restored)
             probes.append(probe)
         if self.reconstruction:
-            sees = lesson.clean if self.config.teacher_b_sees == "clean" else lesson.degraded
-            teacher_b = lesson.ask(self._role_b, sees)
+            teacher_b = self._teacher_b(lesson)
             terms["et"], probe = self.reconstruction(student.decoder, teacher_b.decoder, teacher_b.restored)
             probes.append(probe)
         self.measured = {f"{name}_unweighted": term.detach() for name, term in terms.items()}
         weighted = {name: self._weight(name) * self._balance(term, restoration) for name, term in terms.items()}
         return {"restoration": restoration, **weighted} | ({"scm": sum(probes)} if probes else {})
+
+    def pictures(self, lesson: Lesson) -> dict[str, Panels]:
+        student = self.student.forward_features(lesson.degraded)
+        images: dict[str, Tensor] = {}
+        if self.removal:
+            images["student, encoder"] = self.removal.student_scm(student.encoder)
+            images["teacher A, encoder"] = self.removal.teacher_scm(lesson.teacher("removal").encoder)
+        if self.reconstruction:
+            images["student, decoder"] = self.reconstruction.student_scm(student.decoder)
+            images["teacher B, decoder"] = self.reconstruction.teacher_scm(self._teacher_b(lesson).decoder)
+        if not images:
+            return {}
+        has_statistics = self.config.extractors == "statistics"
+        return pictures.scale_converted(images) | (pictures.statistics(images) if has_statistics else {})
+
+    def _teacher_b(self, lesson: Lesson) -> Features:
+        return lesson.ask(self._role_b, lesson.clean if self.config.teacher_b_sees == "clean" else lesson.degraded)
 
     def _weight(self, term: str) -> float:
         return {"kl": self.config.kl_weight, "nc": self.config.nc_weight, "et": self.config.et_weight}[term]
