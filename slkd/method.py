@@ -21,7 +21,7 @@ from bench.distiller import (
 from bench.losses import image_kl
 from bench.networks.base import Features, RestorationNetwork
 from slkd import brisque, pictures, piqe
-from slkd.scale import ScaleConversion, probe_loss
+from slkd.scale import LinearProbes, ScaleConversion
 
 SMALLEST_BALANCED = 1e-6
 """A term below this counts as this when it is balanced, so that a vanished term is not blown up."""
@@ -59,6 +59,9 @@ Distance = Callable[[Tensor, Tensor], Tensor]
 class Branch(nn.Module):
     """Learning from one teacher's features: both sides become images, whose statistics are compared.
 
+    The distance trains the student's side. It must not train the teacher's, or both would agree on a constant image:
+    that side is a set of linear probes of what the teacher restores.
+
     Args:
         distance: The extractor's distance of two batches of images.
         student_channels: Channels of the student's levels, finest first.
@@ -66,27 +69,21 @@ class Branch(nn.Module):
     """
 
     def __init__(
-        self,
-        distance: Distance,
-        student_channels: tuple[int, ...],
-        teacher_channels: tuple[int, ...],
+        self, distance: Distance, student_channels: tuple[int, ...], teacher_channels: tuple[int, ...]
     ) -> None:
         super().__init__()
         self.distance = distance
         self.student_scm = ScaleConversion(student_channels)
-        self.teacher_scm = ScaleConversion(teacher_channels)
+        self.teacher_scm = LinearProbes(teacher_channels)
 
     def forward(
         self, student: tuple[Tensor, ...], teacher: tuple[Tensor, ...], teacher_restored: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Returns the distance, summed over the levels, and the loss of the teacher's probes.
-
-        The distance must not train the teacher's side too, or both would agree on a constant image: that side is a
-        set of linear probes, fit to what the teacher restores from its features.
-        """
+        """Returns the distance, summed over the levels, and the probes' mean squared error."""
+        self.teacher_scm.fit(teacher, teacher_restored)
         student_images, teacher_images = self.student_scm(student), self.teacher_scm(teacher)
-        distance = len(student) * self.distance(student_images, teacher_images.detach())
-        return distance, probe_loss(teacher_images, teacher_restored)
+        distance = len(student) * self.distance(student_images, teacher_images)
+        return distance, F.mse_loss(teacher_images, teacher_restored.repeat(len(teacher), 1, 1, 1))
 
 
 @METHODS.register("slkd")
@@ -100,9 +97,9 @@ class SLKD(Distiller):
 
     L_NC compares natural scene statistics (`slkd.brisque`), L_ET texture and edges (`slkd.piqe`) of the images into
     which scale conversion modules (`slkd.scale`) turn the features of every level. Terms: ``restoration``, ``kl``,
-    ``nc``, ``et``, and ``scm``, which trains nothing but the teachers' scale conversions. The weights are the paper's.
-    With ``balance="pixel"`` the values of ``kl``, ``nc`` and ``et`` are by construction their weight times
-    ``restoration``: they say nothing, their gradients do. Their own values are ``measured``.
+    ``nc`` and ``et``. The weights are the paper's. With ``balance="pixel"`` the values of ``kl``, ``nc`` and ``et`` are
+    by construction their weight times ``restoration``: they say nothing, their gradients do. Their own values are
+    ``measured``, and so is the mean squared error of the probes that show the features of teachers A and B.
     """
 
     Config = SLKDConfig
@@ -141,20 +138,20 @@ class SLKD(Distiller):
     def forward(self, lesson: Lesson) -> dict[str, Tensor]:
         student = self.student.forward_features(lesson.degraded)
         restoration = self.restoration_loss(student.restored, lesson.clean)
-        terms, probes = {}, []
+        terms, probes = {}, {}
         if self.config.kl_weight:
             terms["kl"] = image_kl(student.restored, lesson.teacher("removal").restored, self.config.tau)
         if self.removal:
             teacher_a = lesson.teacher("removal")
-            terms["nc"], probe = self.removal(student.encoder, teacher_a.encoder, teacher_a.restored)
-            probes.append(probe)
+            terms["nc"], probes["probes_a"] = self.removal(student.encoder, teacher_a.encoder, teacher_a.restored)
         if self.reconstruction:
             teacher_b = self._teacher_b(lesson)
-            terms["et"], probe = self.reconstruction(student.decoder, teacher_b.decoder, teacher_b.restored)
-            probes.append(probe)
-        self.measured = {f"{name}_unweighted": term.detach() for name, term in terms.items()}
+            terms["et"], probes["probes_b"] = self.reconstruction(
+                student.decoder, teacher_b.decoder, teacher_b.restored
+            )
+        self.measured = {f"{name}_unweighted": term.detach() for name, term in terms.items()} | probes
         weighted = {name: self._weight(name) * self._balance(term, restoration) for name, term in terms.items()}
-        return {"restoration": restoration, **weighted} | ({"scm": sum(probes)} if probes else {})
+        return {"restoration": restoration, **weighted}
 
     def pictures(self, lesson: Lesson) -> dict[str, Panels]:
         student = self.student.forward_features(lesson.degraded)

@@ -44,7 +44,7 @@ def test_the_example_loop_of_slkd_trains():
     exec(code, names)  # noqa: S102 - the README of this repository
     loop = code[code.index("for step") :].splitlines()
     assert len(loop) <= 10, "the loop is shown to be short"
-    assert list(names["terms"]) == ["restoration", "kl", "nc", "et", "scm"] and names["loss"].isfinite()
+    assert list(names["terms"]) == ["restoration", "kl", "nc", "et"] and names["loss"].isfinite()
 
 
 @pytest.mark.parametrize("page", [README, Path("docs/networks.md")], ids=str)

@@ -22,27 +22,41 @@ def test_it_is_registered():
 
 def test_terms_come_in_order(make_slkd, lesson):
     terms = make_slkd()(lesson)
-    assert list(terms) == ["restoration", "kl", "nc", "et", "scm"]
+    assert list(terms) == ["restoration", "kl", "nc", "et"]
     assert all(term.ndim == 0 and term.isfinite() for term in terms.values())
 
 
-def test_distillation_does_not_train_the_probes(make_slkd, lesson):
+def test_no_gradient_reaches_the_teachers_side(make_slkd, lesson):
+    """The probes are fit, not trained: the distance sees their images as constants."""
     slkd = make_slkd()
     terms = slkd(lesson)
-    probes = [*slkd.removal.teacher_scm.parameters(), *slkd.reconstruction.teacher_scm.parameters()]
-    for name in ("restoration", *DISTILLATION):
-        assert gradients(terms[name], probes) == (None,) * len(probes)
-    assert all(gradient.abs().sum() > 0 for gradient in gradients(terms["scm"], probes))
+    before = copy.deepcopy([slkd.removal.teacher_scm.state_dict(), slkd.reconstruction.teacher_scm.state_dict()])
+    torch.stack(list(terms.values())).sum().backward()
+    torch.optim.SGD(slkd.parameters(), 1.0).step()
+    for branch, state in zip((slkd.removal, slkd.reconstruction), before, strict=True):
+        assert not list(branch.teacher_scm.parameters())
+        assert all(torch.equal(value, state[name]) for name, value in branch.teacher_scm.state_dict().items())
+        assert all(parameter.grad.abs().sum() > 0 for parameter in branch.student_scm.parameters())
 
 
-def test_probes_train_nothing_but_themselves(make_slkd, lesson):
-    slkd = make_slkd()
-    rest = [
-        parameter
-        for module in (slkd.student, slkd.removal.student_scm, slkd.reconstruction.student_scm)
-        for parameter in module.parameters()
-    ]
-    assert gradients(slkd(lesson)["scm"], rest) == (None,) * len(rest)
+def test_distillation_does_not_collapse_the_students_side(make_slkd, lesson):
+    """Trained by the distances alone, both sides keep the spread of the image that they are to show."""
+    slkd = make_slkd(balance="none", kl_weight=0.0)
+    optimizer = torch.optim.Adam(slkd.parameters(), 3e-3)
+    for _ in range(40):
+        terms = slkd(lesson)
+        optimizer.zero_grad()
+        (terms["nc"] + terms["et"]).backward()
+        optimizer.step()
+    student = slkd.student.forward_features(lesson.degraded)
+    sides = (
+        (slkd.removal, student.encoder, lesson.teacher("removal"), "encoder"),
+        (slkd.reconstruction, student.decoder, lesson.teacher("reconstruction"), "decoder"),
+    )
+    for branch, ours, teacher, part in sides:
+        spread = teacher.restored.std(dim=(-2, -1)).mean()
+        for images in (branch.student_scm(ours), branch.teacher_scm(getattr(teacher, part))):
+            assert images.std(dim=(-2, -1)).mean() > 0.2 * spread
 
 
 def test_removal_teaches_the_encoder_and_reconstruction_also_the_decoder(make_slkd, lesson):
@@ -72,7 +86,6 @@ def test_training_lowers_the_loss_and_leaves_the_teachers_alone(make_slkd, lesso
         torch.stack(list(terms.values())).sum().backward()
         optimizer.step()
     assert sum(history[-1].values()) < sum(history[0].values())
-    assert history[-1]["scm"] < history[0]["scm"]
     for role, teacher in teachers.items():
         assert all(parameter.grad is None for parameter in teacher.parameters())
         assert all(torch.equal(value, before[role][name]) for name, value in teacher.state_dict().items())
@@ -84,7 +97,7 @@ def test_nothing_to_learn_where_both_sides_are_the_same(make_network, batch):
     config = SLKDConfig(balance="none", teacher_b="restorer")
     slkd = SLKD(copy.deepcopy(teacher), {"removal": teacher}, config)
     for branch in (slkd.removal, slkd.reconstruction):
-        branch.student_scm.load_state_dict(branch.teacher_scm.state_dict())
+        branch.student_scm = branch.teacher_scm
     terms = slkd(lesson)
     assert terms["nc"] == 0 and terms["et"] == 0
     assert abs(terms["kl"]) < 1e-6

@@ -32,8 +32,8 @@ def test_every_level_of_student_and_teachers_is_shown(make_slkd, lesson):
 
 def test_the_images_are_those_that_are_compared(make_slkd, lesson, teachers):
     slkd = make_slkd()
-    scm = pictures(slkd, lesson)["scm"]
     terms = slkd(lesson)
+    scm = pictures(slkd, lesson)["scm"]
     nc, et = (slkd.measured[f"{name}_unweighted"] for name in ("nc", "et"))
     assert terms.keys() >= {"nc", "et"}
     assert 3 * brisque.distance(*(scm[name] for name in ENCODER)).item() == pytest.approx(nc.item(), rel=1e-5)
