@@ -10,6 +10,7 @@ from bench.published import published_table, read_published
 from bench.record import read_cells, read_networks
 from bench.scoreboard import INPUT_ROW
 from bench.table import number
+from bench.trials import read_trials, trials_table
 
 BLOCK = re.compile(r"(<!-- begin: (?P<name>\w+)(?: (?P<argument>\S+))? -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -78,12 +79,18 @@ def _published(path: Path) -> str:
     return published_table(read_published(path)).markdown()
 
 
+def _trials(path: Path) -> str:
+    """What was tried while a method was made."""
+    return trials_table(read_trials(path)).markdown()
+
+
 GENERATORS: dict[str, Callable[[Path], str]] = {
     "results": _results,
     "effects": _effects,
     "scores": _scores,
     "costs": _costs,
     "published": _published,
+    "trials": _trials,
 }
 
 
