@@ -47,6 +47,8 @@ def effect_table(records: Sequence[CellRecord]) -> Table | None:
         for i, group in enumerate(groups)
         if (effect := _effect(values, label, controls[label], group))
     }
+    if not effects:
+        return None
     sure = _sure(effects.values())
     rows = [(label, *(_text(effects.get((label, i)), sure) for i in range(len(groups)))) for label in methods]
     titles = [f"{column.task}: {column.test_set}" for column in columns] + ["mean of the test sets"] * (

@@ -82,6 +82,8 @@ def test_a_row_that_lacks_a_test_set_has_no_mean(three_seeds):
 def test_without_scratch_or_psnr_there_is_nothing_to_say():
     assert effect_table([of("fitnet", 30.0)]) is None
     assert effect_table([of("scratch", 30.0)]) is None
+    skipped = of("fitnet", 30.0, status="skipped", reason="no such levels", metrics={})
+    assert effect_table([of("scratch", 30.0), skipped]) is None
     piqe = {"metrics": {"piqe": 30.0}, "signatures": {"piqe": "piqe|v1", "psnr_db": "p"}}
     assert effect_table([of("scratch", 30.0, **piqe), of("fitnet", 30.0, **piqe)]) is None
 

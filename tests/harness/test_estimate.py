@@ -42,7 +42,7 @@ def test_the_papers_grid_is_counted_without_its_data(papers_grid):
     # 100 epochs in batches of 8 of Rain1400, Test1200, GoPro, SIDD and OTS.
     steps = sum(-(-100 * pairs // 8) for pairs in (12_600, 12_000, 2_103, 320, 313_950))
     assert numbers(teachers) == [3 * 5 * 2, 3 * 2 * steps]
-    assert numbers(students) == [3 * 5 * 3 * 4, 3 * 3 * 4 * steps]
+    assert numbers(students) == [3 * 5 * 3 * 6, 3 * 3 * 6 * steps]  # four methods, two of them with a control
     assert numbers(forwards)[0] == 3 * 3 * steps * 8 * 2
     assert "deraining_rain1400/restormer/seed0/slkd" in papers_grid and "157,500" in papers_grid
     for missing in ("rain1400", "test1200", "gopro", "hide", "sidd", "ots", "sots_outdoor", "rtts"):
