@@ -1,6 +1,7 @@
 """What each method gains, and how much of that a teacher gave: the table beside the scores."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from statistics import fmean
 from typing import NamedTuple
 
 from bench.record import TEACHER_ROWS, CellRecord
@@ -51,10 +52,8 @@ def effect_table(records: Sequence[CellRecord]) -> Table | None:
         return None
     sure = _sure(effects.values())
     rows = [(label, *(_text(effects.get((label, i)), sure) for i in range(len(groups)))) for label in methods]
-    titles = [f"{column.task}: {column.test_set}" for column in columns] + ["mean of the test sets"] * (
-        len(columns) > 1
-    )
-    header = ("method", *(f"{title}, gain / gap / effect" for title in titles))
+    titles = [f"{column.task}: {column.test_set}" for column in columns] + ["mean of the test sets"]
+    header = ("method", *(f"{title}, gain / gap / effect" for title in titles[: len(groups)]))
     title = f"{records[0].network}: what is gained in {METRIC_TITLES[metric]} (dB)"
     return Table(title, header, tuple(rows), tuple(_notes(controls, methods, effects.values())))
 
@@ -73,10 +72,10 @@ def _effect(values: Values, label: str, control: str, columns: Sequence[Column])
     gain = _difference(values, label, "scratch", columns)
     if gain is None:
         return None
-    teacher = [values.get((TEACHER_ROWS["removal"], column), {}) for column in columns]
-    alone = [values["scratch", column] for column in columns]
-    reach = sum(_mean(ours) - _mean(theirs) for ours, theirs in zip(teacher, alone, strict=True)) if all(teacher) else 0
-    gap = gain.mean / (reach / len(columns)) if reach > 0 else None
+    teacher = [values.get((TEACHER_ROWS["removal"], column), {}).values() for column in columns]
+    alone = [values["scratch", column].values() for column in columns]
+    reach = fmean(map(fmean, teacher)) - fmean(map(fmean, alone)) if all(teacher) else 0
+    gap = gain.mean / reach if reach > 0 else None
     return Effect(gain, gap, _difference(values, label, control, columns) if control else None)
 
 
@@ -86,12 +85,8 @@ def _difference(values: Values, first: str, second: str, columns: Sequence[Colum
     seeds = sorted(set.intersection(*(set(by_seed) for by_seed in (*ours, *theirs))))
     if not seeds:
         return None
-    means = ([_mean({i: by_seed[seed] for i, by_seed in enumerate(side)}) for seed in seeds] for side in (ours, theirs))
+    means = ([fmean(by_seed[seed] for by_seed in side) for seed in seeds] for side in (ours, theirs))
     return paired_difference(*means)
-
-
-def _mean(values: Mapping[int, float]) -> float:
-    return sum(values.values()) / len(values)
 
 
 def _sure(effects: Iterable[Effect]) -> set[Difference]:

@@ -1,8 +1,10 @@
 """The ablations of SLKD: each turns one switch, to say what that part is worth."""
 
+from copy import copy
 from typing import Any, NamedTuple
 
 from pydantic import create_model
+from pydantic.fields import FieldInfo
 
 from bench.distiller import METHODS, Role
 from slkd.method import SLKD, SLKDConfig
@@ -46,9 +48,7 @@ ABLATIONS = {
 def _variant(name: str, ablation: Ablation) -> type[SLKD]:
     """The subclass of SLKD whose defaults are those of an ablation."""
     title = "".join(part.capitalize() for part in name.split("_"))
-    changes: dict[str, Any] = {
-        key: (SLKDConfig.model_fields[key].annotation, value) for key, value in ablation.switch.items()
-    }
+    changes: dict[str, Any] = {key: _with_default(key, value) for key, value in ablation.switch.items()}
     # Without the KL term there is nothing that an oracle could teach; with other weights its control is another.
     control = {"slkd_no_kl": None, "slkd_absolute": name}.get(name, SLKD.control)
     members = {
@@ -60,6 +60,13 @@ def _variant(name: str, ablation: Ablation) -> type[SLKD]:
         "reference": SLKD.reference._replace(title=f"{SLKD.reference.title}: an ablation. {ablation.question}"),
     }
     return type(title, (SLKD,), members)
+
+
+def _with_default(key: str, value: Any) -> tuple[Any, FieldInfo]:
+    """A setting of SLKD, with its range, and another default."""
+    field = copy(SLKDConfig.model_fields[key])
+    field.default = value
+    return field.annotation, field
 
 
 for _name, _ablation in ABLATIONS.items():

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from bench.distiller import METHODS, Lesson, Oracle, OracleLesson
 from slkd import SLKD, SLKDConfig
@@ -70,6 +71,11 @@ def test_it_asks_for_what_it_needs_and_no_more(name, build, teachers, batch):
     expected = QUESTIONS.get(name, [("removal", "degraded"), ("reconstruction", "clean")])
     assert list(dict.fromkeys(asked)) == expected
     assert {role for role, _ in asked} == set(METHODS[name].teacher_roles)
+
+
+def test_settings_keep_their_range():
+    with pytest.raises(ValidationError, match="greater than or equal to 0"):
+        METHODS["slkd_drl"].Config(et_weight=-1)
 
 
 def test_identity_extractors_compare_pixels(build, lesson, teachers):
