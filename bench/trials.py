@@ -57,7 +57,7 @@ def trials_table(trials: Trials) -> Table:
     scores = frame.pivot(index="setting", columns=["task", "seed"], values="psnr_db").loc[frame["setting"].unique()]
     gains = scores - scores.loc[trials.baseline]
     rows = tuple((str(setting), *map(_text, scores.loc[setting], gains.loc[setting])) for setting in scores.index)
-    header = ("setting", *(f"{task}, seed {seed}" for task, seed in scores.columns.tolist()))
+    header = ("setting", *(f"{column[0]}, seed {column[1]}" for column in scores.columns))
     return Table(trials.title, header, rows, (f"In brackets: over `{trials.baseline}`, dB PSNR.", *trials.notes))
 
 
