@@ -4,7 +4,15 @@ import os
 
 import pytest
 
-from bench.record import CellRecord, read_cell, write_atomically, write_per_image, write_record
+from bench.record import (
+    CellRecord,
+    read_cell,
+    read_history,
+    write_atomically,
+    write_history,
+    write_per_image,
+    write_record,
+)
 
 
 def record(**changes):
@@ -59,3 +67,15 @@ def test_values_per_image_keep_all_their_digits(tmp_path):
     assert (tmp_path / "x.csv").read_text() == (
         f"# psnr_db: psnr:y|v1\n# ssim: ssim:y|v1\nimage,psnr_db,ssim\na,{1 / 3!r},0.1\nb,2.0,0.2\n"
     )
+
+
+def test_a_history_is_read_as_it_was_written(tmp_path):
+    rows = [{"step": 4, "restoration": 0.1234567, "kl": 1e-9}, {"step": 8, "restoration": 0.1, "kl": 2.0}]
+    write_history(tmp_path / "terms.csv", rows)
+    assert read_history(tmp_path / "terms.csv") == [{"step": 4, "restoration": 0.12346, "kl": 1e-9}, rows[1]]
+
+
+def test_a_broken_history_is_named(tmp_path):
+    (tmp_path / "terms.csv").write_text("step,kl\n1,much\n")
+    with pytest.raises(ValueError, match=r"terms\.csv: expected a table of numbers"):
+        read_history(tmp_path / "terms.csv")

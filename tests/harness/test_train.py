@@ -8,7 +8,7 @@ import torch
 
 from bench.batch import Batch
 from bench.config import Training
-from bench.distiller import METHODS
+from bench.distiller import METHODS, Lesson
 from bench.networks.base import build_network
 from bench.train import DivergedError, Member, fit, learning_rate
 
@@ -43,7 +43,7 @@ def assert_same_bits(first, second):
     states = first.distiller.state_dict(), second.distiller.state_dict()
     assert states[0].keys() == states[1].keys()
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
-    assert first.terms == second.terms
+    assert first.terms == second.terms and first.history == second.history
 
 
 @pytest.fixture
@@ -151,3 +151,20 @@ def test_the_learning_rate_falls_from_first_to_last():
     assert rates[0] == pytest.approx(1e-2) and rates[-1] == pytest.approx(1e-4)
     assert rates == sorted(rates, reverse=True)
     assert learning_rate(Training(steps=1), 0) == 1e-3
+
+
+def test_the_history_has_means_of_terms_and_of_what_was_measured(make, teachers):
+    member = make("slkd", training=Training(steps=90, batch_size=2, crop_size=32))
+    for _ in range(7):
+        member.learn(Lesson(draw(0), teachers, member.step))
+    steps = [row["step"] for row in member.history]
+    assert steps == [3, 6], "forty rows at most: one for every three of ninety steps"
+    assert set(member.history[0]) == {"step", *member.terms, "kl_unweighted", "nc_unweighted", "et_unweighted",
+                                      "probes_a", "probes_b"}  # fmt: skip
+    assert member.history[1]["restoration"] != member.terms["restoration"]
+
+
+def test_the_last_row_of_a_history_is_that_of_the_last_step(make, teachers):
+    member = make("scratch", training=Training(steps=5, batch_size=2, crop_size=32))
+    fit([member], teachers, draw)
+    assert [row["step"] for row in member.history] == [1, 2, 3, 4, 5]

@@ -38,6 +38,7 @@ def clone(tmp_path):
 def write_params(root, **changes):
     values = {
         "tasks": ["denoising"], "networks": ["nafnet"], "methods": ["scratch", "slkd"], "seeds": [0],
+        "teacher": ["trained", "oracle"],
         "teachers": {"removal": TINY, "reconstruction": TINY}, "sizes": {"teacher": "mini", "student": "micro"},
         "method_configs": {}, "evaluate_on": "test", "tiling": None, "threads": 2,
     }  # fmt: skip
@@ -79,6 +80,11 @@ def test_a_killed_run_leaves_whole_records_and_ends_in_the_same_bits(clone):
         [record.model_dump(exclude={"run"}) for record in read_cells(clone / folder)] for folder in ("quiet", "results")
     )
     assert killed == quiet
+    histories = [
+        {path.parent.name: path.read_text() for path in (clone / folder).rglob("terms.csv")}
+        for folder in ("quiet", "results")
+    ]
+    assert histories[0] == histories[1] and len(histories[0]) > 2
 
 
 def newest(folder):
