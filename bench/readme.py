@@ -9,7 +9,7 @@ from bench.cost_table import cost_table
 from bench.published import published_table, read_published
 from bench.record import read_cells, read_networks
 from bench.scoreboard import INPUT_ROW
-from bench.table import number
+from bench.table import in_order, number
 from bench.trials import read_trials, trials_table
 
 BLOCK = re.compile(r"(<!-- begin: (?P<name>\w+)(?: (?P<argument>\S+))? -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -62,7 +62,8 @@ def _scores(results: Path) -> str:
     scores = {run: {test_set: r.metrics for test_set, r in records.items()} for run, records in students.items()}
     lines = [f"| run | {' | '.join(test_sets)} | mean PSNR |", f"|---|{'---:|' * len(test_sets)}---:|"]
     for run, by_set in {INPUT_ROW: inputs, **scores}.items():
-        cells = [" / ".join(number(v, m) for m, v in by_set.get(t, {}).items()) or "-" for t in test_sets]
+        scored = [by_set.get(test_set, {}) for test_set in test_sets]
+        cells = [" / ".join(number(values[m], m) for m in in_order(values)) or "-" for values in scored]
         psnr = [metrics["psnr_db"] for metrics in by_set.values()]
         lines.append(f"| {run} | {' | '.join(cells)} | {number(sum(psnr) / len(psnr), 'psnr_db')} |")
     return "\n".join(lines) + "\n"
