@@ -28,8 +28,8 @@ ABLATIONS = {
     "slkd_kl": Ablation(
         "The image-level term alone: what do features add?", {"nc_weight": 0.0, "et_weight": 0.0}, ("removal",)
     ),
-    "slkd_drl": Ablation("Degradation removal learning, without L_ET.", {"et_weight": 0.0}, ("removal",)),
-    "slkd_irl": Ablation("Image reconstruction learning, without L_NC.", {"nc_weight": 0.0}),
+    "slkd_drl": Ablation("Degradation removal learning alone, without L_ET.", {"et_weight": 0.0}, ("removal",)),
+    "slkd_irl": Ablation("Image reconstruction learning alone, without L_NC.", {"nc_weight": 0.0}),
     "slkd_plain": Ablation("Identity extractors: do BRISQUE and PIQE matter?", {"extractors": "identity"}),
     "slkd_degraded_b": Ablation(
         "Teacher B sees the degraded image: does the clean one matter?", {"teacher_b_sees": "degraded"}
@@ -57,7 +57,7 @@ def _variant(name: str, ablation: Ablation) -> type[SLKD]:
         "Config": create_model(f"{title}Config", __base__=SLKDConfig, __module__=__name__, **changes),
         "teacher_roles": ablation.teacher_roles,
         "control": control,
-        "reference": SLKD.reference._replace(title=f"{SLKD.reference.title}: an ablation. {ablation.question}"),
+        "reference": SLKD.reference._replace(title=f"SLKD, an ablation: {ablation.question}"),
     }
     return type(title, (SLKD,), members)
 
