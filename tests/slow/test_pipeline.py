@@ -81,7 +81,7 @@ def test_a_killed_run_leaves_whole_records_and_ends_in_the_same_bits(clone):
     )
     assert killed == quiet
     histories = [
-        {path.parent.name: path.read_text() for path in (clone / folder).rglob("terms.csv")}
+        {path.parent.name: path.read_text() for path in (clone / folder / "cells").rglob("terms.csv")}
         for folder in ("quiet", "results")
     ]
     assert histories[0] == histories[1] and len(histories[0]) > 2
