@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from bench.config import DEFAULT_PROFILE, Params, Recipe, TeacherKind
+from bench.config import DEFAULT_PROFILE, Params, Recipe, TeacherKind, student_label
 from bench.registry import UnknownNameError
 
 CellRole = Literal["student", "removal", "reconstruction"]
@@ -32,8 +32,8 @@ class Cell:
     @property
     def path(self) -> str:
         """Where the cell's files live, relative to ``results/cells`` and to the folder of checkpoints."""
-        asked = "@oracle" if self.teacher == "oracle" else ""
-        end = f"seed{self.seed}/{self.method}{asked}" if self.role == "student" else f"teachers/{self.role}"
+        student = f"seed{self.seed}/{student_label(self.method, self.teacher)}"
+        end = student if self.role == "student" else f"teachers/{self.role}"
         return f"{self.task}/{self.network}/{end}"
 
     def size(self, params: Params) -> str:

@@ -79,8 +79,9 @@ def _score_members(
             if member.error:
                 raise member.error
             outcome = {"steps": member.step, "terms": member.terms, "initial_sha256": initial_sha256}
+            if member.history:  # before the records, which say that nothing is left to do
+                write_history(planner.workspace.history(plan.cell), member.history)
             _score(plan, member.distiller.student, planner, _run_info(*started), **outcome)
-            write_history(planner.workspace.history(plan.cell), member.history)
         except Exception as error:  # a failed cell is reported, the others go on
             log.error("%s failed: %s", plan.cell.path, error, exc_info=member.error is None)
             failures[plan.cell] = error

@@ -21,6 +21,11 @@ TeacherKind = Literal["trained", "oracle"]
 """Whom students ask: trained teachers, or an oracle whose restored image is the clean one and who has no features."""
 
 
+def student_label(method: str, teacher: TeacherKind) -> str:
+    """What a student is called in tables and paths: its method, and the oracle where it asks one."""
+    return f"{method}@oracle" if teacher == "oracle" else method
+
+
 class Settings(BaseModel):
     """Base of all parameter blocks: immutable, and unknown keys are refused."""
 

@@ -9,7 +9,7 @@ import torch
 from pydantic import ValidationError
 
 from bench.cell import Cell, Cohort, Filters, Workspace, expand, teacher_cell
-from bench.config import Params, Training, describe_errors, digest
+from bench.config import Params, Training, describe_errors, digest, student_label
 from bench.datasets.base import Shelf
 from bench.distiller import METHODS, MethodConfig, Oracle, Role
 from bench.imported import ImportedTeacher
@@ -85,7 +85,7 @@ class Planner:
         if cell.role != "student" or cell.teacher == "oracle" or not METHODS[cell.method].teacher_roles:
             return ""
         control = METHODS[cell.method].control
-        return f"{control}@oracle" if control else "scratch"
+        return student_label(control, "oracle") if control else "scratch"
 
     def teachers(self, cell: Cell) -> Iterator[Cell]:
         """The teachers' cells that a student's cell asks."""

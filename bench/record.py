@@ -10,6 +10,8 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from bench.config import TeacherKind, student_label
+
 Metrics = dict[str, float]
 TEACHER_ROWS = {"removal": "removal teacher", "reconstruction": "reconstruction teacher (sees clean)"}
 """What tables call the teachers."""
@@ -59,7 +61,7 @@ class CellRecord(_Strict):
     method: str
     role: Literal["student", "removal", "reconstruction"]
     seed: int
-    teacher: Literal["trained", "oracle"] = "trained"
+    teacher: TeacherKind = "trained"
     control: str = ""
     test_set: str
     status: Literal["ok", "skipped"]
@@ -83,7 +85,7 @@ class CellRecord(_Strict):
         """The row of a table that the record belongs to: the teacher's role, or the method and whom it asks."""
         if self.role != "student":
             return TEACHER_ROWS[self.role]
-        return f"{self.method}@oracle" if self.teacher == "oracle" else self.method
+        return student_label(self.method, self.teacher)
 
 
 class ScoresRecord(_Strict):
@@ -221,7 +223,7 @@ def write_per_image(
 def write_history(path: Path, history: Sequence[Mapping[str, float]]) -> None:
     """Writes how the loss terms went during training as CSV, five digits each, atomically."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(history[0]) if history else ["step"], lineterminator="\n")
+    writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows({key: f"{value:.5g}" if key != "step" else value for key, value in row.items()} for row in history)
     write_atomically(path, text.getvalue().encode())
