@@ -57,14 +57,12 @@ class FitNet(Distiller):
         self, student: RestorationNetwork, teachers: Mapping[Role, RestorationNetwork], config: FitNetConfig
     ) -> None:
         super().__init__(student, teachers, config)
-        teacher = teachers["removal"]
-        ours = (*student.encoder_channels, *student.decoder_channels)
-        theirs = (*teacher.encoder_channels, *teacher.decoder_channels)
-        self.regressors = nn.ModuleList(nn.Conv2d(s, t, 1) for s, t in zip(ours, theirs, strict=True))
+        pairs = zip(student.level_channels, teachers["removal"].level_channels, strict=True)
+        self.regressors = nn.ModuleList(nn.Conv2d(ours, theirs, 1) for ours, theirs in pairs)
 
     def forward(self, lesson: Lesson) -> dict[str, Tensor]:
         student, teacher = self.student.forward_features(lesson.degraded), lesson.teacher("removal")
-        hint = hint_loss(self.regressors, (*student.encoder, *student.decoder), (*teacher.encoder, *teacher.decoder))
+        hint = hint_loss(self.regressors, student.levels, teacher.levels)
         return {
             "restoration": self.restoration_loss(student.restored, lesson.clean),
             "hint": self.config.hint_weight * hint,

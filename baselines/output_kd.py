@@ -35,6 +35,7 @@ class OutputKD(Distiller):
     config: OutputKDConfig
     teacher_roles: ClassVar[tuple[Role, ...]] = ("removal",)
     control = "output_kd"
+    distances = ("output",)
     reference = Reference(
         title="FAKD: Feature-Affinity Based Knowledge Distillation for Efficient Image Super-Resolution",
         authors="Z. He, T. Dai, J. Lu, Y. Jiang, S.-T. Xia",

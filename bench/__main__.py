@@ -113,6 +113,81 @@ def report(
     run.console.print(f"{len(files) - len(stale)} files up to date", highlight=False)
 
 
+@app.command()
+def methods(
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Measure what a step costs, beside one of scratch.")
+    ] = False,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A method's name, or the dotted path of a module; repeatable.",
+            show_default="all but variants of another",
+        ),
+    ] = None,
+    network: Annotated[str, typer.Option(help="The network family of the steps.")] = "nafnet",
+    teacher: Annotated[str, typer.Option(help="The teachers' size preset.")] = "mini",
+    student: Annotated[str, typer.Option(help="The student's size preset.")] = "micro",
+    batch: Annotated[int, typer.Option(min=1, help="Crops of a step.")] = 8,
+    crop_size: Annotated[int, typer.Option(min=16, help="Side of the crops, in pixels.")] = 64,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds in which the methods take turns.")] = 9,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,
+    results: Annotated[Path, typer.Option(help="Where the records go, in methods/.")] = Path("results"),
+) -> None:
+    """Describes methods in the records from which docs/methods.md is rendered, and measures what a step costs.
+
+    Idea, terms and deviations are those of the classes. Without --measure, records keep the costs that they have.
+    """
+    import torch
+
+    from bench import method_record, step_cost
+    from bench.distiller import METHODS
+
+    names = METHODS.resolve(method) if method else step_cost.published_methods()
+    torch.set_num_threads(threads)
+    setting = step_cost.Setting(network, teacher, student, batch, crop_size)
+    measured = step_cost.measure(names, setting, rounds) if measure else {}
+    for name in names:
+        path = method_record.record_path(results, name)
+        kept = method_record.read_method(path).costs if path.exists() else ()
+        costs = [cost for cost in kept if name not in measured or not step_cost.is_of(cost, setting)]
+        write_record(path, step_cost.describe(name, [*costs, *([measured[name]] if name in measured else [])]))
+    table = method_record.method_table(method_record.read_methods(results))
+    run.console.print(table.markdown(), markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def check(
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A method's name, or the dotted path of a module that registers one, my_package.my_method; "
+            "repeatable.",
+            show_default="all methods",
+        ),
+    ] = None,
+) -> None:
+    """Checks that methods keep the promises of Distiller, of this suite or your own; exit code 1 where one does not.
+
+    Tiny networks are trained for a few steps: gradients, state, randomness, precision, sizes, memory, teachers left as
+    they are. It says nothing of how well a method teaches.
+    """
+    from bench.conformance import CHECKS, examine
+    from bench.distiller import METHODS
+
+    num_failed = 0
+    for name in METHODS.resolve(method or METHODS):
+        findings = list(examine(METHODS[name]))
+        failed = [finding for finding in findings if finding.problem]
+        num_failed += bool(failed)
+        run.console.print(f"{name}: {len(CHECKS) - len(failed)} of {len(CHECKS)} checks passed", highlight=False)
+        for finding in failed:
+            text = f"  {finding.check}: {finding.problem}\n    promised: {finding.promise}"
+            run.console.print(text, markup=False, highlight=False, soft_wrap=True)
+    if num_failed:
+        raise typer.Exit(run.FAILED)
+
+
 @app.command("list")
 def list_() -> None:
     """Lists tasks, data sets, networks and methods."""

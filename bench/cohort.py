@@ -3,8 +3,9 @@
 import logging
 import resource
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -15,7 +16,7 @@ from bench.cell import Cell, Cohort
 from bench.config import digest
 from bench.datasets.base import draw_batch
 from bench.datasets.loader import prefetched
-from bench.distiller import METHODS, Distiller, Role
+from bench.distiller import METHODS, Distiller, Lesson, Role
 from bench.evaluate import Scores, score
 from bench.networks.base import RestorationNetwork, weights_digest
 from bench.plan import Plan, Planner
@@ -26,6 +27,8 @@ from bench.seeding import generator
 from bench.train import Member, fit
 
 log = logging.getLogger(__name__)
+
+Load = Callable[[Cell], RestorationNetwork]
 
 
 def run_cohort(plans: Sequence[Plan], planner: Planner, progress: StepProgress) -> dict[Cell, Exception]:
@@ -52,7 +55,9 @@ def run_cohort(plans: Sequence[Plan], planner: Planner, progress: StepProgress) 
         run = _run_info(*started, weights_file=imported.file, weights_source=imported.source)
         _score(plans[0], imported.network, planner, run)
         return {}
-    teachers = _teachers(plans, planner)
+    # If all that is left is to score, the shapes of the teachers are enough.
+    load = partial(load_network, planner=planner) if any(plan.steps_left for plan in plans) else planner.build
+    teachers = _networks([plan.cell for plan in plans], planner, load)
     members = [_member(plan, planner, teachers) for plan in plans]
     training = planner.training(first)
     source = planner.data(first.task).training
@@ -62,9 +67,14 @@ def run_cohort(plans: Sequence[Plan], planner: Planner, progress: StepProgress) 
         return Batch(batch.clean, batch.clean) if first.role == "reconstruction" else batch
 
     if not all(member.is_done for member in members):
-        progress.start(Cohort(tuple(plan.cell for plan in plans)).name, training.steps)
+        steps = max(member.training.steps for member in members)
+        progress.start(Cohort(tuple(plan.cell for plan in plans)).name, steps)
     with prefetched(draw, planner.params.workers) as batches:
-        fit(members, teachers, batches, planner.params.checkpoint_seconds, progress.step)
+
+        def teach(step: int) -> Lesson:
+            return Lesson(batches(step), teachers, step, first.seed, planner.recipe(first).steps)
+
+        fit(members, teach, planner.params.checkpoint_seconds, progress.step)
     return _score_members(plans, members, planner, started)
 
 
@@ -88,12 +98,14 @@ def _score_members(
     return failures
 
 
-def _teachers(plans: Sequence[Plan], planner: Planner) -> dict[Role, RestorationNetwork]:
-    """The frozen teachers that a cohort asks; if all that is left is to score, their shapes are enough."""
-    asked = {teacher for plan in plans for teacher in planner.teachers(plan.cell)}
-    is_trained = any(plan.steps_left for plan in plans)
-    networks = {t.role: load_network(t, planner) if is_trained else planner.build(t) for t in asked}
-    return {role: network.requires_grad_(False) for role, network in networks.items()}  # type: ignore[misc]
+def _networks(cells: Iterable[Cell], planner: Planner, load: Load) -> dict[Role, RestorationNetwork]:
+    """The frozen networks that a cohort asks, by role; one that has two roles is loaded once."""
+    asked = {role: teacher for cell in cells for role, teacher in planner.teachers(cell).items()}
+    loaded = {teacher: load(teacher).eval().requires_grad_(False) for teacher in set(asked.values())}
+    networks = {role: loaded[teacher] for role, teacher in asked.items()}
+    if planner.vgg19 and any("perceptual" in METHODS[cell.method].teacher_roles for cell in cells):
+        networks["perceptual"] = planner.vgg19.network().requires_grad_(False)
+    return networks
 
 
 def load_network(cell: Cell, planner: Planner) -> RestorationNetwork:
@@ -117,10 +129,10 @@ def load_distiller(cell: Cell, planner: Planner) -> tuple[Distiller, dict[Role, 
         FileNotFoundError: One of them has not been trained to its last step with this configuration.
     """
     state = _trained(cell, planner)
-    teachers = {teacher.role: load_network(teacher, planner).eval() for teacher in planner.teachers(cell)}
-    distiller = _distiller(cell, planner, teachers)  # type: ignore[arg-type]
+    teachers = _networks([cell], planner, partial(load_network, planner=planner))
+    distiller = _distiller(cell, planner, teachers)
     distiller.load_state_dict(state)
-    return distiller.eval(), teachers  # type: ignore[return-value]
+    return distiller.eval(), teachers
 
 
 def _trained(cell: Cell, planner: Planner) -> dict[str, Tensor]:

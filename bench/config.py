@@ -154,6 +154,8 @@ class Params(Settings):
         methods: Registered methods.
         seeds: One run per seed; it decides initial weights and crops.
         teacher: Whom the students ask; with ``oracle``, every method that has an own control is trained by it too.
+        perceptual: By whose features methods with a perceptual term compare images: those of the removal ``teacher``'s
+            encoder, or of ``vgg19``, whose weights are then needed in ``weights/vgg19.pth``.
         sizes: Which preset is the teacher, which the student.
         teachers: Training of the teachers; what is left out, the task decides.
         train: Training of the students; likewise.
@@ -174,6 +176,7 @@ class Params(Settings):
     methods: tuple[str, ...] = Field(min_length=1)
     seeds: tuple[NonNegativeInt, ...] = Field(min_length=1)
     teacher: tuple[TeacherKind, ...] = Field(default=("trained",), min_length=1)
+    perceptual: Literal["teacher", "vgg19"] = "teacher"
     sizes: Sizes = Sizes()
     teachers: Teachers = Teachers()
     train: Recipe = Recipe()

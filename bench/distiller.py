@@ -10,11 +10,16 @@ from torch import Tensor, nn
 from bench.batch import Batch
 from bench.config import RestorationLoss
 from bench.losses import RESTORATION_LOSSES
-from bench.networks.base import Features, RestorationNetwork
+from bench.networks.base import Features, Levels, RestorationNetwork
 from bench.registry import Registry
+from bench.seeding import generator
 
-Role = Literal["removal", "reconstruction"]
+TeacherRole = Literal["removal", "reconstruction"]
 """``removal``: the teacher that sees degraded images; ``reconstruction``: the one that sees clean images."""
+
+Role = TeacherRole | Literal["perceptual"]
+"""Besides the teachers, ``perceptual``: the frozen network whose encoder features tell images apart: that of the
+removal teacher, or VGG19 (`bench.perceptual`)."""
 
 
 class Reference(NamedTuple):
@@ -62,16 +67,48 @@ class Lesson:
 
     Args:
         batch: The training crops of this step.
-        teachers: The frozen teachers by role.
+        teachers: The frozen networks by role.
         step: The step that is being trained, from 0.
+        seed: Of the run; what methods draw depends on it.
+        total_steps: Steps of the training, for methods with a schedule.
     """
 
-    def __init__(self, batch: Batch, teachers: Mapping[Role, RestorationNetwork], step: int) -> None:
+    def __init__(
+        self,
+        batch: Batch,
+        teachers: Mapping[Role, RestorationNetwork],
+        step: int,
+        seed: int = 0,
+        total_steps: int | None = None,
+    ) -> None:
         self.degraded = batch.degraded
         self.clean = batch.clean
         self.step = step
+        self.seed = seed
+        self.total_steps = total_steps
         self._teachers = teachers
-        self._answers: dict[tuple[Role, int], Features] = {}
+        self._kept = {id(image): image for image in batch}
+        self._answers: dict[tuple[int, int], Features] = {}
+
+    @property
+    def progress(self) -> float:
+        """The share of the training that is done before this step, in [0, 1).
+
+        Raises:
+            ValueError: The lesson was made without ``total_steps``.
+        """
+        if self.total_steps is None:
+            raise ValueError("this method follows a schedule: make its lessons with Lesson(..., total_steps=...)")
+        return self.step / self.total_steps
+
+    def generator(self, name: str) -> torch.Generator:
+        """The only source of randomness of a method: on the CPU, a function of the run's seed, the step and the name.
+
+        Args:
+            name: What the numbers are for: the method's registry name, and more if it needs several generators.
+        """
+        state = int(generator(name, self.seed, self.step).integers(2**63))
+        return torch.Generator().manual_seed(state)
 
     def teacher(self, role: Role) -> Features:
         """What the teacher says of its own image: ``removal`` of the degraded, ``reconstruction`` of the clean one."""
@@ -82,37 +119,57 @@ class Lesson:
 
         Args:
             role: The teacher.
-            image: ``(N, 3, H, W)``. Answers about ``degraded`` and ``clean`` are kept for the other methods.
+            image: ``(N, 3, H, W)``. Answers about ``degraded``, ``clean`` and what a teacher restored of these are
+                kept for the other methods.
 
         Raises:
             KeyError: The method did not list this role in ``teacher_roles``.
         """
-        if not (image is self.degraded or image is self.clean):
-            return self._answer(role, image)
-        key = role, id(image)
-        if key not in self._answers:
-            self._answers[key] = self._answer(role, image)
-        return self._answers[key]
-
-    def _answer(self, role: Role, image: Tensor) -> Features:
+        key = id(self._teachers[role]), id(image)
+        if key in self._answers:
+            return self._answers[key]
         with torch.no_grad():
-            features: Features = self._teachers[role].forward_features(image)
-        return features
+            answer: Features = self._teachers[role].forward_features(image)
+        if id(image) in self._kept:
+            self._answers[key] = answer
+            self._kept[id(answer.restored)] = answer.restored
+        return answer
+
+    def perceive(self, image: Tensor) -> Levels:
+        """The perceptual features of an image, finest level first; their gradient reaches the image.
+
+        Args:
+            image: ``(N, 3, H, W)``. Without a gradient, it is looked at as by `ask`.
+
+        Raises:
+            KeyError: The method did not list ``perceptual`` in ``teacher_roles``.
+        """
+        if not (image.requires_grad and torch.is_grad_enabled()):
+            return self.ask("perceptual", image).encoder
+        features: Features = self._teachers["perceptual"].forward_features(image)
+        return features.encoder
 
 
 class OracleLesson(Lesson):
     """The same batch with an oracle in the place of every teacher: it restores the clean image and has no features.
 
     A method that is trained by it keeps the shape of its output-level terms and loses all knowledge of a teacher.
+    What it measures images by is no teacher, and stays: perceptual features are those of the lesson itself.
     """
 
     def __init__(self, lesson: Lesson) -> None:
-        super().__init__(Batch(lesson.degraded, lesson.clean), {}, lesson.step)
+        super().__init__(Batch(lesson.degraded, lesson.clean), {}, lesson.step, lesson.seed, lesson.total_steps)
+        self._lesson = lesson
 
-    def _answer(self, role: Role, image: Tensor) -> Features:
-        if not (image is self.degraded or image is self.clean):
+    def ask(self, role: Role, image: Tensor) -> Features:
+        if role == "perceptual":
+            return self._lesson.ask(role, image)
+        if id(image) not in self._kept:
             raise ValueError(f"the oracle in the place of the {role} teacher knows only the images of the batch")
         return Features(self.clean, (), ())
+
+    def perceive(self, image: Tensor) -> Levels:
+        return self._lesson.perceive(image)
 
 
 class Oracle(RestorationNetwork):
@@ -130,11 +187,13 @@ class Distiller(nn.Module):
 
     Attributes:
         Config: The method's hyper-parameters, with the paper's values as defaults.
-        teacher_roles: The teachers it asks.
+        teacher_roles: The networks it asks: teachers, and ``perceptual`` if it compares images by what a network sees.
+        pays_for: Teachers that it does not ask, and whose cost it spends on steps of its own instead.
         reference: Where it was published.
         control: The method whose run with an oracle is the control of this one: itself, or the method that it varies.
             None where no term compares outputs with those of a teacher: then ``scratch`` is. What a method has over
             its control came from a teacher, and not from the shape of its loss.
+        distances: Terms that vanish where student and teacher are the same network.
         measured: Values of the last forward pass that are no addends of the loss and worth a look, such as terms
             before they are balanced; scalars without gradient.
 
@@ -146,8 +205,10 @@ class Distiller(nn.Module):
 
     Config: ClassVar[type[MethodConfig]] = MethodConfig
     teacher_roles: ClassVar[tuple[Role, ...]] = ()
+    pays_for: ClassVar[tuple[TeacherRole, ...]] = ()
     reference: ClassVar[Reference]
     control: ClassVar[str | None] = None
+    distances: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self, student: RestorationNetwork, teachers: Mapping[Role, RestorationNetwork], config: MethodConfig
@@ -187,6 +248,8 @@ def unequal_levels(
 ) -> str | None:
     """Says where student and teachers differ in their numbers of levels, or None: for methods that pair levels."""
     for role in roles:
+        if role == "perceptual":
+            continue
         if not teachers[role].encoder_channels:
             return f"it needs features, and the {role} teacher is known by its output only"
         for part in ("encoder", "decoder"):
@@ -194,6 +257,18 @@ def unequal_levels(
             if ours != theirs:
                 return f"the student has {ours} {part} levels, the {role} teacher {theirs}"
     return None
+
+
+def is_oracle(teachers: Mapping[Role, RestorationNetwork]) -> bool:
+    """Whether an oracle takes the place of the teachers: then there are no features to learn from."""
+    return any(isinstance(teacher, Oracle) for teacher in teachers.values())
+
+
+def no_perception(teachers: Mapping[Role, RestorationNetwork]) -> str | None:
+    """Says why there are no perceptual features, or None where there are."""
+    if teachers["perceptual"].encoder_channels:
+        return None
+    return "it needs perceptual features, and the removal teacher is known by its output only (see `perceptual: vgg19`)"
 
 
 METHODS: Registry[type[Distiller]] = Registry("method", "slkd_bench.methods")

@@ -26,7 +26,7 @@ def estimate(cohorts: Sequence[Cohort], planner: Planner, steps_left: Mapping[Ce
         asked: dict[Cell, int] = {}
         for cell in cohort.cells:
             images = left[cell] * planner.training(cell).batch_size
-            for teacher in planner.teachers(cell):
+            for teacher in set(planner.teachers(cell).values()):
                 asked[teacher] = max(asked.get(teacher, 0), images)
                 alone += images
         shared += sum(asked.values())

@@ -9,7 +9,7 @@ import typer
 
 from bench.metrics.signature import explain as in_words
 from bench.record import ScoresRecord, read_cell, read_scores
-from bench.run import console, open_grid, with_teachers
+from bench.run import console, open_grid, with_methods, with_teachers
 from bench.table import METRIC_TITLES, in_order, number
 
 
@@ -17,7 +17,9 @@ def explain(
     record: Annotated[
         Path | None, typer.Argument(help="A record of a cell, or the JSON file of `evaluate`.", show_default=False)
     ] = None,
-    method: Annotated[str | None, typer.Option(help="Draw figures of the student that this method trained.")] = None,
+    method: Annotated[
+        str | None, typer.Option(help="Draw figures of the student that this method trained; a name, or a dotted path.")
+    ] = None,
     task: Annotated[str | None, typer.Option(help="The task it was trained on.")] = None,
     network: Annotated[str | None, typer.Option(help="Its network family.", show_default="the grid's first")] = None,
     seed: Annotated[int | None, typer.Option(help="Its seed.", show_default="the grid's first")] = None,
@@ -56,8 +58,9 @@ def explain(
     from bench.plan import Planner
 
     grid, workspace = open_grid(profile, params, data_root, results=results, settings=set_ or ())
+    grid, methods = with_methods(grid, [method])
     planner = Planner(with_teachers(grid, [teacher]) if teacher else grid, workspace)
-    filters = Filters((task,), (network,) if network else (), (method,), () if seed is None else (seed,))
+    filters = Filters((task,), (network,) if network else (), methods, () if seed is None else (seed,))
     cell = next(cell for cohort in planner.cohorts(filters) for cell in cohort.cells if cell.role == "student")
     folder = out or workspace.results / "figures" / cell.path.replace("/", "_")
     for drawing in diagnose(cell, planner, folder, test_set, image):

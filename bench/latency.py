@@ -55,13 +55,13 @@ def _milliseconds(network: RestorationNetwork, image: Tensor) -> list[float]:
 
 def peak_memory(network: RestorationNetwork, image: Tensor) -> int:
     """Largest sum of the bytes of tensors alive at one time in a forward pass, the weights and ``image`` included."""
-    with torch.no_grad(), _LiveTensors() as live:
+    with torch.no_grad(), LiveTensors() as live:
         live.follow((*network.parameters(), *network.buffers(), image))
         network(image)
     return live.peak
 
 
-class _LiveTensors(TorchDispatchMode):
+class LiveTensors(TorchDispatchMode):
     """Adds up the memory of the tensors that operators return, and takes it off again when the last view is gone.
 
     Attributes:

@@ -1,7 +1,7 @@
 """What a run would do: each cell's resolved configuration, and whether its records are up to date."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -9,11 +9,13 @@ import torch
 from pydantic import ValidationError
 
 from bench.cell import Cell, Cohort, Filters, Workspace, expand, teacher_cell
+from bench.complexity import count
 from bench.config import Params, Training, describe_errors, digest, student_label
 from bench.datasets.base import Shelf
 from bench.distiller import METHODS, MethodConfig, Oracle, Role
 from bench.imported import ImportedTeacher
 from bench.networks.base import RestorationNetwork, build_network
+from bench.perceptual import VGG19Weights
 from bench.record import read_cell
 from bench.registry import UnknownNameError
 from bench.sources import TaskData
@@ -21,6 +23,9 @@ from bench.tasks.base import TASKS
 from bench.train import read_checkpoint
 
 Status = Literal["run", "resume", "up to date", "unsupported"]
+
+INPUT_SIZE = 256
+"""Side of the image for which networks are counted."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,8 @@ class Planner:
         self.workspace = workspace
         self._data: dict[str, TaskData] = {}
         self._imported: dict[Cell, ImportedTeacher | None] = {}
+        self._macs_of: dict[tuple[str, str], int] = {}
+        self.vgg19 = VGG19Weights.find() if params.perceptual == "vgg19" else None
 
     def data(self, task: str) -> TaskData:
         """The data of a task."""
@@ -73,7 +80,8 @@ class Planner:
         if not students:
             methods = ", ".join(filters.methods or self.params.methods)
             raise ValueError(f"nothing to ask an oracle: {methods} has no term that compares outputs with a teacher's")
-        teachers = {teacher: None for cohort in students for cell in cohort.cells for teacher in self.teachers(cell)}
+        cells = [cell for cohort in students for cell in cohort.cells]
+        teachers = {teacher: None for cell in cells for teacher in self.teachers(cell).values()}
         return [*(Cohort((teacher,)) for teacher in teachers), *students]
 
     def _exists(self, cell: Cell) -> bool:
@@ -87,11 +95,24 @@ class Planner:
         control = METHODS[cell.method].control
         return student_label(control, "oracle") if control else "scratch"
 
-    def teachers(self, cell: Cell) -> Iterator[Cell]:
-        """The teachers' cells that a student's cell asks."""
-        if cell.role == "student" and cell.teacher == "trained":
-            for role in METHODS[cell.method].teacher_roles:
-                yield teacher_cell(cell.task, cell.network, role, self.params)
+    def teachers(self, cell: Cell) -> dict[Role, Cell]:
+        """The trained networks that a student's cell asks, by role: an oracle takes the place of its teachers only."""
+        roles = METHODS[cell.method].teacher_roles if cell.role == "student" else ()
+        asked: dict[Role, Cell] = {}
+        for role in roles:
+            if role != "perceptual" and cell.teacher == "trained":
+                asked[role] = teacher_cell(cell.task, cell.network, role, self.params)
+            elif role == "perceptual" and not self.vgg19:
+                asked[role] = teacher_cell(cell.task, cell.network, "removal", self.params)
+        return asked
+
+    def perceptual(self, cell: Cell) -> dict[str, str] | None:
+        """Which network's features a method compares images by, for its configuration; None where it does not."""
+        if cell.role != "student" or "perceptual" not in METHODS[cell.method].teacher_roles:
+            return None
+        if self.vgg19:
+            return {"features": "VGG19", "sha256": self.vgg19.sha256}
+        return {"features": "removal teacher", "sha256": digest(self.resolve(self.teachers(cell)["perceptual"]))}
 
     def method_config(self, cell: Cell) -> MethodConfig:
         """The method's hyper-parameters: its defaults, the grid's restoration loss, and what the params file sets.
@@ -109,9 +130,26 @@ class Planner:
             raise ValueError(describe_errors(error, f"method_configs.{cell.method}", config)) from error
 
     def training(self, cell: Cell) -> Training:
-        """How a cell is trained: what the grid says, completed by the task."""
+        """How a cell is trained: by the grid's recipe, with more steps if the method pays for teachers by steps."""
+        recipe = self.recipe(cell)
+        roles = METHODS[cell.method].pays_for if cell.role == "student" else ()
+        if not roles:
+            return recipe
+        paid = [self._macs(teacher_cell(cell.task, cell.network, role, self.params)) for role in roles]
+        # A step is a forward pass of the student and a backward pass that costs two.
+        return recipe.model_copy(update={"steps": round(recipe.steps * (1 + sum(paid) / (3 * self._macs(cell))))})
+
+    def recipe(self, cell: Cell) -> Training:
+        """What the grid says of a cell's training, completed by the task."""
         data = self.data(cell.task)
         return cell.recipe(self.params).over(data.task.recipe).training(lambda: data.num_training)
+
+    def _macs(self, cell: Cell) -> int:
+        """Multiply-accumulates of a forward pass of a cell's network."""
+        key = cell.network, self.size(cell)
+        if key not in self._macs_of:
+            self._macs_of[key] = count(self.build(cell), INPUT_SIZE).macs_complete
+        return self._macs_of[key]
 
     def imported(self, cell: Cell) -> ImportedTeacher | None:
         """The weights from a file that take the place of training a teacher, or None."""
@@ -138,7 +176,8 @@ class Planner:
         if imported:
             about = {"task": cell.task, "role": cell.role, "network": cell.network, "threads": self.params.threads}
             return about | {"imported": imported.identity}
-        asked: dict[str, str] = {teacher.role: digest(self.resolve(teacher)) for teacher in self.teachers(cell)}
+        perceptual = self.perceptual(cell)
+        asked = {r: digest(self.resolve(teacher)) for r, teacher in self.teachers(cell).items() if r != "perceptual"}
         return {
             "task": cell.task,
             "role": cell.role,
@@ -151,18 +190,26 @@ class Planner:
             "threads": self.params.threads,
             "training_data": self.data(cell.task).training_digest,
             "teachers": "oracle" if cell.teacher == "oracle" else asked,
+            **({"perceptual": perceptual} if perceptual else {}),
         }
 
     def pair(self, cell: Cell) -> tuple[RestorationNetwork, dict[Role, RestorationNetwork]]:
-        """The networks of a cell and of its teachers by role; without memory for weights unless imported."""
+        """The networks of a cell and of those it asks by role; without memory for weights unless imported."""
+        roles = METHODS[cell.method].teacher_roles if cell.role == "student" else ()
+        teachers: dict[Role, RestorationNetwork] = {}
         if cell.teacher == "oracle":
-            with torch.device("meta"):
-                return self.build(cell), dict.fromkeys(METHODS[cell.method].teacher_roles, Oracle())
-        asked = list(self.teachers(cell))
+            teachers |= dict.fromkeys(roles, Oracle())
+        if self.vgg19 and "perceptual" in roles:
+            teachers["perceptual"] = self.vgg19.description
+        for role, teacher in self.teachers(cell).items():
+            teachers[role] = self._describe(teacher)
+        return self._describe(cell), teachers
+
+    def _describe(self, cell: Cell) -> RestorationNetwork:
+        if self.imported(cell):
+            return self.build(cell)
         with torch.device("meta"):
-            built = {c: self.build(c) for c in (cell, *asked) if not self.imported(c)}
-        network = {c: built.get(c) or self.build(c) for c in (cell, *asked)}
-        return network[cell], {teacher.role: network[teacher] for teacher in asked}  # type: ignore[misc]
+            return self.build(cell)
 
     def check_crops(self, cell: Cell, networks: Iterable[RestorationNetwork]) -> None:
         """Checks that the crops of a cell fit the networks that see them.
@@ -222,7 +269,7 @@ class Planner:
         """
         planned = [[self.plan(cell) for cell in cohort.cells] for cohort in cohorts]
         training = [plan.cell for plans in planned for plan in plans if plan.steps_left]
-        needed = {teacher for cell in training for teacher in self.teachers(cell)}
+        needed = {teacher for cell in training for teacher in self.teachers(cell).values()}
         return [[self._with_weights(plan, plan.cell in needed) for plan in plans] for plans in planned]
 
     def _with_weights(self, plan: Plan, is_needed: bool) -> Plan:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bench import tables
 from bench.cost_table import cost_table
+from bench.method_record import methods_page, read_methods
 from bench.published import published_table, read_published
 from bench.record import read_cells, read_networks
 from bench.scoreboard import INPUT_ROW
@@ -80,6 +81,11 @@ def _published(path: Path) -> str:
     return published_table(read_published(path)).markdown()
 
 
+def _methods(results: Path) -> str:
+    """Every method of a results folder in words, with what a step of it costs."""
+    return methods_page(read_methods(results))
+
+
 def _trials(path: Path) -> str:
     """What was tried while a method was made."""
     return trials_table(read_trials(path)).markdown()
@@ -90,6 +96,7 @@ GENERATORS: dict[str, Callable[[Path], str]] = {
     "effects": _effects,
     "scores": _scores,
     "costs": _costs,
+    "methods": _methods,
     "published": _published,
     "trials": _trials,
 }

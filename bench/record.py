@@ -16,14 +16,17 @@ Metrics = dict[str, float]
 TEACHER_ROWS = {"removal": "removal teacher", "reconstruction": "reconstruction teacher (sees clean)"}
 """What tables call the teachers."""
 
-Record = TypeVar("Record", "CellRecord", "NetworkRecord", "ScoresRecord")
 
+class StrictRecord(BaseModel):
+    """Base of all records: immutable, unknown fields and numbers that are not finite are refused."""
 
-class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class RunInfo(_Strict):
+Record = TypeVar("Record", bound=StrictRecord)
+
+
+class RunInfo(StrictRecord):
     """The volatile part of a record: differs from run to run of the same cell, and never makes a record stale."""
 
     seconds: float
@@ -32,7 +35,7 @@ class RunInfo(_Strict):
     provenance: dict[str, Any]
 
 
-class CellRecord(_Strict):
+class CellRecord(StrictRecord):
     """The scores of one trained network on one test set.
 
     Attributes:
@@ -88,7 +91,7 @@ class CellRecord(_Strict):
         return student_label(self.method, self.teacher)
 
 
-class ScoresRecord(_Strict):
+class ScoresRecord(StrictRecord):
     """The scores of a folder of images, or of a network on a test set, outside any grid.
 
     Attributes:
@@ -118,7 +121,7 @@ class ScoresRecord(_Strict):
     task: str = ""
 
 
-class Measured(_Strict):
+class Measured(StrictRecord):
     """What forward passes of a network took on one machine; unlike the counts, another machine or day gives others.
 
     Attributes:
@@ -143,7 +146,7 @@ class Measured(_Strict):
     torch: str
 
 
-class PublishedCost(_Strict):
+class PublishedCost(StrictRecord):
     """The cost of a network as it is printed elsewhere; None for what is not printed there.
 
     Attributes:
@@ -157,7 +160,7 @@ class PublishedCost(_Strict):
     macs_g: float | None = None
 
 
-class NetworkRecord(_Strict):
+class NetworkRecord(StrictRecord):
     """The cost of one network, for one image; records of earlier releases have None for what these did not count.
 
     Attributes:
@@ -199,7 +202,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def write_record(path: Path, record: CellRecord | NetworkRecord | ScoresRecord) -> None:
+def write_record(path: Path, record: StrictRecord) -> None:
     """Writes a record as sorted, indented JSON, atomically."""
     text = json.dumps(record.model_dump(mode="json"), indent=2, sort_keys=True, allow_nan=False)
     write_atomically(path, f"{text}\n".encode())
@@ -249,7 +252,7 @@ def read_cell(path: Path) -> CellRecord:
     Raises:
         ValueError: The file is not a valid record; the message names it and what is wrong.
     """
-    return _read(path, CellRecord)
+    return read_record(path, CellRecord)
 
 
 def read_network(path: Path) -> NetworkRecord:
@@ -258,7 +261,7 @@ def read_network(path: Path) -> NetworkRecord:
     Raises:
         ValueError: The file is not a valid record; the message names it and what is wrong.
     """
-    return _read(path, NetworkRecord)
+    return read_record(path, NetworkRecord)
 
 
 def read_scores(path: Path) -> ScoresRecord:
@@ -267,7 +270,7 @@ def read_scores(path: Path) -> ScoresRecord:
     Raises:
         ValueError: The file is not a valid record; the message names it and what is wrong.
     """
-    return _read(path, ScoresRecord)
+    return read_record(path, ScoresRecord)
 
 
 def read_cells(results: Path) -> Iterator[CellRecord]:
@@ -280,7 +283,12 @@ def read_networks(results: Path) -> Iterator[NetworkRecord]:
     return map(read_network, sorted((results / "networks").glob("*.json")))
 
 
-def _read(path: Path, model: type[Record]) -> Record:
+def read_record(path: Path, model: type[Record]) -> Record:
+    """Reads a record of any kind.
+
+    Raises:
+        ValueError: The file is not a valid record; the message names it and what is wrong.
+    """
     try:
         return model.model_validate_json(path.read_bytes())
     except ValidationError as error:

@@ -57,6 +57,28 @@ class Registry(Mapping[str, T], Generic[T]):
 
         return add
 
+    def load(self, module: str) -> list[str]:
+        """Imports a module or package by its dotted path, and returns the names that it has registered.
+
+        Raises:
+            ValueError: It cannot be imported, or it registers nothing.
+        """
+        before = self._loaded().copy()
+        try:
+            self._import(module)
+        except ModuleNotFoundError as error:
+            hint = "give the dotted path of a module that Python finds from here, such as my_package.my_method"
+            raise ValueError(f"{self.kind} {module!r}: {error}; {hint}") from error
+        new = [name for name in self._entries if name not in before]
+        names = new or [name for name, entry in before.items() if getattr(entry, "__module__", "") == module]
+        if not names:
+            raise ValueError(f"{self.kind} {module!r}: the module registers no {self.kind}")
+        return names
+
+    def resolve(self, names: Iterable[str]) -> list[str]:
+        """Names as they are registered: those that have a dot are modules, which are imported."""
+        return [found for name in names for found in (self.load(name) if "." in name else [name])]
+
     def __getitem__(self, name: str) -> T:
         entries = self._loaded()
         if name not in entries:
@@ -72,8 +94,13 @@ class Registry(Mapping[str, T], Generic[T]):
     def _loaded(self) -> dict[str, T]:
         if not self._is_loaded:
             for point in entry_points(group=self.group):
-                module = import_module(point.value)
-                for found in pkgutil.iter_modules(getattr(module, "__path__", [])):
-                    import_module(f"{module.__name__}.{found.name}")
+                self._import(point.value)
             self._is_loaded = True
         return self._entries
+
+    @staticmethod
+    def _import(name: str) -> None:
+        """Imports a module, and the modules inside it where it is a package."""
+        module = import_module(name)
+        for found in pkgutil.iter_modules(getattr(module, "__path__", [])):
+            import_module(f"{module.__name__}.{found.name}")

@@ -93,7 +93,13 @@ Names = Annotated[list[str] | None, typer.Option(help="Only this one; repeatable
 def run(
     task: Names = None,
     network: Names = None,
-    method: Names = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only this one; repeatable. A dotted path, my_package.my_method, is imported and joins the grid.",
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Only this one; repeatable.", show_default=False)] = None,
     teacher: Annotated[
         list[str] | None,
@@ -141,13 +147,33 @@ def run(
     grid, workspace = open_grid(profile, params, data_root, test_root, results, set_ or ())
     if teacher:
         grid = with_teachers(grid, teacher)
-    filters = Filters(task or (), network or (), method or (), seed or ())
+    grid, methods = with_methods(grid, method or ())
+    filters = Filters(task or (), network or (), methods, seed or ())
     if (data_root or test_root) and len(task or grid.tasks) != 1:
         raise ValueError("a data set on disk belongs to one task: choose it with --task")
     if dry_run:
         _show(grid, workspace, filters)
     else:
         run_and_exit(grid, workspace, filters)
+
+
+def with_methods(grid: Params, wanted: Sequence[str]) -> tuple[Params, list[str]]:
+    """The grid with the methods of other packages, and the names of the methods that are wanted.
+
+    Args:
+        grid: The grid.
+        wanted: Names of the grid's methods, or dotted paths of modules that register a method, which join the grid.
+
+    Raises:
+        ValueError: A module cannot be imported, or registers no method.
+    """
+    if not any("." in name for name in wanted):
+        return grid, list(wanted)
+    from bench.distiller import METHODS
+
+    joining = METHODS.resolve(name for name in wanted if "." in name)
+    methods = tuple(dict.fromkeys((*grid.methods, *joining)))
+    return grid.model_copy(update={"methods": methods}), METHODS.resolve(wanted)
 
 
 def with_teachers(grid: Params, teacher: Sequence[str]) -> Params:
@@ -232,7 +258,7 @@ def run_plans(plans: "Sequence[Sequence[Plan]]", planner: "Planner") -> dict[str
 
 def _lost_teacher(plan: "Plan", planner: "Planner", failures: Mapping[str, Exception]) -> Exception | None:
     """Why a cell cannot train: a teacher that it asks has failed."""
-    for teacher in planner.teachers(plan.cell) if plan.steps_left else ():
+    for teacher in planner.teachers(plan.cell).values() if plan.steps_left else ():
         if teacher.path in failures:
             return RuntimeError(f"its teacher {teacher.path} failed")
     return None

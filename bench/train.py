@@ -6,7 +6,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +15,8 @@ from typing import Any
 
 import torch
 
-from bench.batch import Batch
 from bench.config import Training
-from bench.distiller import Distiller, Lesson, OracleLesson, Role
-from bench.networks.base import RestorationNetwork
+from bench.distiller import Distiller, Lesson, OracleLesson
 from bench.record import write_atomically
 
 log = logging.getLogger(__name__)
@@ -64,9 +62,8 @@ class Member:
 
     def __post_init__(self) -> None:
         self._recent: list[dict[str, float]] = []
-        self.optimizer = torch.optim.Adam(
-            self.distiller.parameters(), lr=self.training.learning_rate, betas=(0.9, 0.999), fused=True
-        )
+        trained = [parameter for parameter in self.distiller.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.Adam(trained, lr=self.training.learning_rate, betas=(0.9, 0.999), fused=True)
         self.resume()
 
     @property
@@ -151,8 +148,7 @@ def learning_rate(training: Training, step: int) -> float:
 
 def fit(
     members: Sequence[Member],
-    teachers: Mapping[Role, RestorationNetwork],
-    draw: Callable[[int], Batch],
+    teach: Callable[[int], Lesson],
     checkpoint_seconds: float = math.inf,
     watch: Callable[[int, Sequence[Member]], None] = lambda step, members: None,
 ) -> None:
@@ -160,8 +156,7 @@ def fit(
 
     Args:
         members: The cohort. A member that resumes at a later step joins when the others reach it.
-        teachers: The frozen teachers.
-        draw: Gives the batch of a step.
+        teach: Gives the lesson of a step.
         checkpoint_seconds: Time between checkpoints; one is always written at the end.
         watch: Called after every step.
 
@@ -173,7 +168,7 @@ def fit(
     saved_at = time.monotonic()
     with _between_steps() as interrupted:
         for step in range(min((member.step for member in waiting), default=0), total):
-            lesson = Lesson(draw(step), teachers, step)
+            lesson = teach(step)
             for member in waiting:
                 if member.step == step:
                     _learn_alone(member, lesson)

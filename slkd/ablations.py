@@ -57,6 +57,7 @@ def _variant(name: str, ablation: Ablation) -> type[SLKD]:
         "Config": create_model(f"{title}Config", __base__=SLKDConfig, __module__=__name__, **changes),
         "teacher_roles": ablation.teacher_roles,
         "control": control,
+        "distances": () if name == "slkd_no_kl" else SLKD.distances,
         "reference": SLKD.reference._replace(title=f"SLKD, an ablation: {ablation.question}"),
     }
     return type(title, (SLKD,), members)

@@ -12,10 +12,10 @@ from bench.distiller import (
     Distiller,
     Lesson,
     MethodConfig,
-    Oracle,
     Panels,
     Reference,
     Role,
+    is_oracle,
     unequal_levels,
 )
 from bench.losses import image_kl
@@ -90,22 +90,31 @@ class Branch(nn.Module):
 class SLKD(Distiller):
     """SLKD: the student's encoder learns to remove degradations, its decoder to reconstruct images.
 
+    One teacher restores degraded images, the other sees clean ones; extractors compare what matters for either task.
     With o, e, d the student's output, encoder and decoder features for the degraded image x, teacher A's output and
     encoder features for x, and teacher B's decoder features for the clean image y, the loss is
 
         restoration(o, y) + 0.5 KL(o_A || o) + 0.1 sum_l L_NC(e_l, e_A,l) + 0.1 sum_l L_ET(d_l, d_B,l)
 
-    L_NC compares natural scene statistics (`slkd.brisque`), L_ET texture and edges (`slkd.piqe`) of the images into
-    which scale conversion modules (`slkd.scale`) turn the features of every level. Terms: ``restoration``, ``kl``,
-    ``nc`` and ``et``. The weights are the paper's. With ``balance="pixel"`` the values of ``kl``, ``nc`` and ``et`` are
-    by construction their weight times ``restoration``: they say nothing, their gradients do. Their own values are
-    ``measured``, and so is the mean squared error of the probes that show the features of teachers A and B.
+    With ``balance="pixel"`` the values of ``kl``, ``nc`` and ``et`` are by construction their weight times
+    ``restoration``: they say nothing, their gradients do. Their own values are ``measured``, and so is the mean squared
+    error of the probes that show the features of teachers A and B.
+
+    Terms:
+
+    - ``restoration``: the restoration loss of o and y, weight 1.
+    - ``kl``: KL divergence of o from o_A, each a distribution over its pixels (`bench.losses.image_kl`), weight 0.5,
+      the paper's.
+    - ``nc``: L_NC, distance of the natural scene statistics (`slkd.brisque`) of the images into which scale conversion
+      modules (`slkd.scale`) turn the encoders' features, summed over the levels, weight 0.1, the paper's.
+    - ``et``: L_ET, distance of texture and edges (`slkd.piqe`) of the decoders' images, likewise, weight 0.1.
     """
 
     Config = SLKDConfig
     config: SLKDConfig
     teacher_roles: ClassVar[tuple[Role, ...]] = ("removal", "reconstruction")
     control = "slkd"
+    distances = ("kl",)
     reference = Reference(
         title="Knowledge Distillation for Image Restoration: Simultaneous Learning from Degraded and Clean Images",
         authors="Y. Zhang, D. Yan",
@@ -128,10 +137,10 @@ class SLKD(Distiller):
         super().__init__(student, teachers, config)
         self._role_b: Role = "removal" if config.teacher_b == "restorer" else "reconstruction"
         self.removal = self.reconstruction = None
-        if config.nc_weight and not _is_oracle(teachers):
+        if config.nc_weight and not is_oracle(teachers):
             channels = student.encoder_channels, teachers["removal"].encoder_channels
             self.removal = Branch(self._distance(brisque.distance), *channels)
-        if config.et_weight and not _is_oracle(teachers):
+        if config.et_weight and not is_oracle(teachers):
             channels = student.decoder_channels, teachers[self._role_b].decoder_channels
             self.reconstruction = Branch(self._distance(piqe.distance), *channels)
 
@@ -184,13 +193,8 @@ class SLKD(Distiller):
 
     @classmethod
     def unsupported(cls, student: RestorationNetwork, teachers: Mapping[Role, RestorationNetwork]) -> str | None:
-        if _is_oracle(teachers):
+        if is_oracle(teachers):
             return None
         if not student.decoder_channels:
             return "the student has no decoder"
         return unequal_levels(student, teachers, cls.teacher_roles)
-
-
-def _is_oracle(teachers: Mapping[Role, RestorationNetwork]) -> bool:
-    """Whether the student is a control: with an oracle, which has no features, only the KL term is left."""
-    return any(isinstance(teacher, Oracle) for teacher in teachers.values())

@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 from bench.registry import Registry, UnknownNameError
 
+Levels = tuple[Tensor, ...]
+"""Features of one image or batch at several resolutions, finest first."""
+
 
 class Features(NamedTuple):
     """What a restoration network says about one batch.
@@ -22,8 +25,13 @@ class Features(NamedTuple):
     """
 
     restored: Tensor
-    encoder: tuple[Tensor, ...]
-    decoder: tuple[Tensor, ...]
+    encoder: Levels
+    decoder: Levels
+
+    @property
+    def levels(self) -> Levels:
+        """All levels, those of the encoder first."""
+        return (*self.encoder, *self.decoder)
 
 
 class Published(NamedTuple):
@@ -70,6 +78,11 @@ class RestorationNetwork(nn.Module):
     in_channels: int = 3
     size_multiple: int
     residual: bool
+
+    @property
+    def level_channels(self) -> tuple[int, ...]:
+        """Channels of all levels, as `Features.levels`."""
+        return (*self.encoder_channels, *self.decoder_channels)
 
     def forward_features(self, image: Tensor) -> Features:
         """Restores ``image`` ``(N, in_channels, H, W)`` in [0, 1] and returns the features of every level.

@@ -12,7 +12,7 @@ from rich.console import Console
 from bench.batch import Batch
 from bench.config import Params, Training
 from bench.datasets.base import Shelf, draw_batch
-from bench.distiller import METHODS, Distiller
+from bench.distiller import METHODS, Distiller, Lesson
 from bench.metrics.metric import METRICS
 from bench.networks.base import NETWORKS, build_network
 from bench.progress import StepProgress
@@ -53,7 +53,7 @@ def start(tmp_path, teachers):
             for member in members:
                 member.training = Training(steps=member.step + count)
                 member.save = lambda: None  # what is timed is a step in the middle of a run
-            fit(members, teachers, draw)
+            fit(members, lambda step: Lesson(draw(step), teachers, step, total_steps=10**6))
 
         return steps
 
@@ -150,7 +150,11 @@ def test_harness_share_of_a_step(benchmark, start, batch, ratios, tmp_path, meth
         for member in members:
             member.save = lambda: None
         screen.start(task, training.steps)
-        fit(members, {}, lambda _: draw_batch(source, 0, next(steps), BATCH_SIZE, CROP_SIZE), watch=screen.step)
+
+        def teach(step):
+            return Lesson(draw_batch(source, 0, next(steps), BATCH_SIZE, CROP_SIZE), {}, step)
+
+        fit(members, teach, watch=screen.step)
 
     learn = start(methods, lambda step: batch)
 

@@ -1,0 +1,1 @@
+"""Methods of my lab: every file of this package registers one."""
