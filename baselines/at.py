@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Reference, Role, unequal_levels
+from bench.features import precise
 from bench.networks.base import Levels, RestorationNetwork
 
 
@@ -42,6 +43,7 @@ class AT(Distiller):
     Config = ATConfig
     config: ATConfig
     teacher_roles: ClassVar[tuple[Role, ...]] = ("removal",)
+    distances = ("attention",)
     reference = Reference(
         title=(
             "Paying More Attention to Attention: Improving the Performance of Convolutional Neural Networks via "
@@ -81,8 +83,7 @@ def attention_map(features: Tensor) -> Tensor:
 
     Features that are zero everywhere have a map of zeros.
     """
-    features = features.to(torch.promote_types(features.dtype, torch.float32))
-    return F.normalize(features.square().mean(dim=1).flatten(1))
+    return F.normalize(precise(features).square().mean(dim=1).flatten(1))
 
 
 def norms(student: Tensor, teacher: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from bench.contrast import contrast
+from bench.contrast import contrast, each_image
 from bench.distiller import (
     METHODS,
     Distiller,
@@ -66,6 +66,7 @@ class CKT(Distiller):
     config: CKTConfig
     teacher_roles: ClassVar[tuple[Role, ...]] = ("removal", "perceptual")
     control = "ckt"
+    distances = ("output",)
     reference = Reference(
         title=(
             "Learning Multiple Adverse Weather Removal via Two-stage Knowledge Learning and Multi-contrastive "
@@ -126,12 +127,11 @@ class CKT(Distiller):
     def _examine(self, restored: Tensor, lesson: Lesson) -> dict[str, Tensor]:
         """The terms of the second stage: the same, of which those of the teacher are zero."""
         anchor, clean, degraded = map(lesson.perceive, (restored, lesson.clean, lesson.degraded))
-        negatives = [tuple(level[k : k + 1] for level in degraded) for k in range(len(restored))]
         without_teacher = ("output", "projection", "inversion") if self.has_features else ("output",)
         return {
             "restoration": self.restoration_loss(restored, lesson.clean),
             **dict.fromkeys(without_teacher, torch.zeros((), device=restored.device)),
-            "contrast": self.config.hard_weight * contrast(anchor, clean, negatives, is_mean=True),
+            "contrast": self.config.hard_weight * contrast(anchor, clean, each_image(degraded), is_mean=True),
         }
 
     @classmethod

@@ -6,9 +6,9 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor
 
-from bench.contrast import contrast
+from bench.contrast import contrast, each_image
 from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Reference, Role, no_perception
-from bench.networks.base import Levels, RestorationNetwork
+from bench.networks.base import RestorationNetwork
 
 
 class CSDConfig(MethodConfig):
@@ -43,6 +43,7 @@ class CSD(Distiller):
     config: CSDConfig
     teacher_roles: ClassVar[tuple[Role, ...]] = ("removal", "perceptual")
     control = "csd"
+    distances = ("contrast",)
     reference = Reference(
         title="Towards Compact Single Image Super-Resolution via Contrastive Self-distillation",
         authors="Y. Wang, S. Lin, Y. Qu, H. Wu, Z. Zhang, Y. Xie, A. Yao",
@@ -63,7 +64,7 @@ class CSD(Distiller):
 
     def forward(self, lesson: Lesson) -> dict[str, Tensor]:
         restored, positive = self.student(lesson.degraded), lesson.teacher("removal").restored
-        negatives = first_images(lesson.perceive(lesson.degraded), self.config.num_negatives)
+        negatives = each_image(lesson.perceive(lesson.degraded))[: self.config.num_negatives]
         distance = contrast(lesson.perceive(restored), lesson.perceive(positive), negatives)
         return {
             "restoration": self.restoration_loss(restored, lesson.clean),
@@ -73,16 +74,3 @@ class CSD(Distiller):
     @classmethod
     def unsupported(cls, student: RestorationNetwork, teachers: Mapping[Role, RestorationNetwork]) -> str | None:
         return no_perception(teachers)
-
-
-def first_images(levels: Levels, count: int) -> list[Levels]:
-    """The features of each of the first ``count`` images, or of all where a batch has fewer.
-
-    Args:
-        levels: Features of a batch, ``(N, C_l, H_l, W_l)``.
-        count: At least 1.
-
-    Returns:
-        Of each image, views ``(1, C_l, H_l, W_l)``: a negative for all anchors.
-    """
-    return [tuple(level[k : k + 1] for level in levels) for k in range(min(count, len(levels[0])))]

@@ -71,6 +71,7 @@ class DCKD(Distiller):
     config: DCKDConfig
     teacher_roles: ClassVar[tuple[Role, ...]] = ("removal", "perceptual")
     control = "dckd"
+    distances = ("output", "contrast")
     reference = Reference(
         title="Dynamic Contrastive Knowledge Distillation for Efficient Image Restoration",
         authors="Y. Zhou, J. Qiao, J. Liao, W. Li, S. Li, J. Xie, Y. Shen, J. Hu, S. Lin",

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
 from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Reference, Role
-from bench.networks.base import Levels, RestorationNetwork
+from bench.features import embedding, precise
+from bench.networks.base import RestorationNetwork
 
 
 class KDSRConfig(MethodConfig):
@@ -65,7 +65,7 @@ class KDSR(Distiller):
 
     def forward(self, lesson: Lesson) -> dict[str, Tensor]:
         student, teacher = self.student.forward_features(lesson.degraded), lesson.teacher("removal")
-        kl = vector_kl(self.regressor(description(student.encoder)), description(teacher.encoder), self.config.tau)
+        kl = vector_kl(self.regressor(embedding(student.encoder)), embedding(teacher.encoder), self.config.tau)
         return {
             "restoration": self.restoration_loss(student.restored, lesson.clean),
             "kl": self.config.kl_weight * kl,
@@ -76,11 +76,6 @@ class KDSR(Distiller):
         if teachers["removal"].encoder_channels:
             return None  # other levels than the bottleneck are not compared
         return "it needs features, and the removal teacher is known by its output only"
-
-
-def description(encoder: Levels) -> Tensor:
-    """The bottleneck averaged over its positions, ``(N, C)``, in float32 at least."""
-    return encoder[-1].to(torch.promote_types(encoder[-1].dtype, torch.float32)).mean(dim=(2, 3))
 
 
 def vector_kl(student: Tensor, teacher: Tensor, tau: float) -> Tensor:
@@ -94,6 +89,5 @@ def vector_kl(student: Tensor, teacher: Tensor, tau: float) -> Tensor:
     References:
         B. Xia et al., "Knowledge Distillation based Degradation Estimation for Blind Super-Resolution", ICLR 2023.
     """
-    dtype = torch.promote_types(student.dtype, torch.float32)
-    ours, theirs = (F.log_softmax(vectors.to(dtype) / tau, dim=1) for vectors in (student, teacher))
+    ours, theirs = (F.log_softmax(precise(vectors) / tau, dim=1) for vectors in (student, teacher))
     return F.kl_div(ours, theirs, reduction="batchmean", log_target=True)

@@ -7,6 +7,7 @@ from pydantic import Field
 from torch import Tensor
 
 from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Reference, Role
+from bench.features import precise
 from bench.wavelets import haar
 
 
@@ -78,7 +79,6 @@ def wavelet_loss(student: Tensor, teacher: Tensor, num_levels: int) -> Tensor:
     References:
         Y. Jiang et al., "MTKD: Multi-Teacher Knowledge Distillation for Image Super-Resolution", ECCV 2024.
     """
-    # The transform is linear, so that of the difference is enough; in float32 at least, since it adds up many pixels.
-    difference = student.to(torch.promote_types(student.dtype, torch.float32)) - teacher
+    difference = precise(student) - teacher  # the transform is linear, so that of the difference is enough
     low, high = haar(difference, num_levels)
     return torch.stack([bands.abs().mean() for bands in (low, *high)]).sum()

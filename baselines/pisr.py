@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Reference, Role
+from bench.features import precise
 from bench.networks.base import RestorationNetwork
 
 
@@ -103,6 +104,5 @@ def laplace_loss(mean: Tensor, scale: Tensor, target: Tensor) -> Tensor:
         W. Lee et al., "Learning with Privileged Information for Efficient Image Super-Resolution", ECCV 2020; the
         constants of b are those of the released code.
     """
-    dtype = torch.promote_types(mean.dtype, torch.float32)
-    b = 0.1 * F.softplus(scale.to(dtype)) + 1e-8
-    return (torch.log(2 * b) + (mean.to(dtype) - target.to(dtype)).abs() / b).mean()
+    b = 0.1 * F.softplus(precise(scale)) + 1e-8
+    return (torch.log(2 * b) + (precise(mean) - precise(target)).abs() / b).mean()

@@ -7,6 +7,7 @@ from pydantic import Field
 from torch import Tensor
 
 from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Reference, Role
+from bench.features import precise
 from bench.wavelets import haar
 
 
@@ -76,9 +77,7 @@ def gated_losses(student: Tensor, teacher: Tensor, clean: Tensor) -> tuple[Tenso
     Returns:
         That of the low band, and that of the three high bands.
     """
-    # In float32 at least: which of two errors is smaller is lost in the rounding of half types.
-    dtype = torch.promote_types(student.dtype, torch.float32)
-    bands = zip(*(_bands(image.to(dtype) - clean) for image in (student, teacher)), strict=True)
+    bands = zip(*(_bands(precise(image) - clean) for image in (student, teacher)), strict=True)
     low, high = (torch.where(theirs.abs() < ours.abs(), ours - theirs, 0).abs().mean() for ours, theirs in bands)
     return low, high
 

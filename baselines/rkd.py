@@ -9,7 +9,8 @@ from pydantic import Field
 from torch import Tensor
 
 from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Reference, Role
-from bench.networks.base import Features, RestorationNetwork
+from bench.features import embedding
+from bench.networks.base import RestorationNetwork
 
 
 class RKDConfig(MethodConfig):
@@ -42,6 +43,7 @@ class RKD(Distiller):
     Config = RKDConfig
     config: RKDConfig
     teacher_roles: ClassVar[tuple[Role, ...]] = ("removal",)
+    distances = ("distance", "angle")
     reference = Reference(
         title="Relational Knowledge Distillation",
         authors="W. Park, D. Kim, Y. Lu, M. Cho",
@@ -60,7 +62,7 @@ class RKD(Distiller):
 
     def forward(self, lesson: Lesson) -> dict[str, Tensor]:
         features = self.student.forward_features(lesson.degraded)
-        student, teacher = embedding(features), embedding(lesson.teacher("removal"))
+        student, teacher = embedding(features.encoder), embedding(lesson.teacher("removal").encoder)
         return {
             "restoration": self.restoration_loss(features.restored, lesson.clean),
             "distance": self.config.distance_weight * distance_loss(student, teacher),
@@ -72,12 +74,6 @@ class RKD(Distiller):
         if teachers["removal"].encoder_channels:
             return None  # other levels than the bottleneck are not compared
         return "it needs features, and the removal teacher is known by its output only"
-
-
-def embedding(features: Features) -> Tensor:
-    """The bottleneck averaged over its positions: a point ``(N, C)`` for each image, in float32 at least."""
-    bottleneck = features.encoder[-1]
-    return bottleneck.to(torch.promote_types(bottleneck.dtype, torch.float32)).mean(dim=(2, 3))
 
 
 def distance_loss(student: Tensor, teacher: Tensor) -> Tensor:

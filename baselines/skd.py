@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from typing import ClassVar, Literal
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -20,6 +19,7 @@ from bench.distiller import (
     no_perception,
     unequal_levels,
 )
+from bench.features import pooled, precise
 from bench.networks.base import Levels, RestorationNetwork
 
 Axis = Literal["last", "convex"]
@@ -119,8 +119,8 @@ class SKD(Distiller):
         """The kernel loss, averaged over the levels."""
         config, losses = self.config, []
         for regress, ours, theirs in zip(regressors, student, teacher, strict=True):
-            ours, theirs = regress(pool(ours, config.largest_side)), pool(theirs, config.largest_side)
-            losses.append(kernel_loss(ours, theirs, config))
+            ours, theirs = (pooled(features, config.largest_side) for features in (ours, theirs))
+            losses.append(kernel_loss(regress(ours), theirs, config))
         return torch.stack(losses).mean()
 
     @classmethod
@@ -142,7 +142,7 @@ def kernel_loss(student: Tensor, teacher: Tensor, config: SKDConfig) -> Tensor:
         Models Compression", ICASSP 2025.
     """
     with torch.autocast(student.device.type, enabled=False):  # sums over positions, whose exponential is taken
-        ours, theirs = (x.to(torch.promote_types(x.dtype, torch.float32)).flatten(2) for x in (student, teacher))
+        ours, theirs = (precise(features).flatten(2) for features in (student, teacher))
         by_channel = attend_channels(ours, theirs, config.temperature)
         by_position = attend_positions(ours, theirs, config.temperature, config.softmax_axis)
         compared = ours, by_channel, by_position
@@ -171,8 +171,3 @@ def gaussian_kernel(student: Tensor, teacher: Tensor, sigma: float, norm: Norm) 
     squared = (student - teacher).square().flatten(1)
     distance = squared.mean(dim=1) if norm == "mean" else squared.sum(dim=1)
     return -torch.expm1(-distance / (2 * sigma**2)).mean()
-
-
-def pool(features: Tensor, largest_side: int) -> Tensor:
-    """Averages the least squares that leave at most ``largest_side`` rows and columns; at the border, what is there."""
-    return F.avg_pool2d(features, -(-max(features.shape[-2:]) // largest_side), ceil_mode=True)

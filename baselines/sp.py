@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Reference, Role, unequal_levels
+from bench.features import precise
 from bench.networks.base import Levels, RestorationNetwork
 
 
@@ -38,6 +39,7 @@ class SP(Distiller):
     Config = SPConfig
     config: SPConfig
     teacher_roles: ClassVar[tuple[Role, ...]] = ("removal",)
+    distances = ("similarity",)
     reference = Reference(
         title="Similarity-Preserving Knowledge Distillation",
         authors="F. Tung, G. Mori",
@@ -84,5 +86,5 @@ def similarities(features: Tensor) -> Tensor:
     In float32 at least: the products of a crop's features are sums over some 10^5 numbers.
     """
     with torch.autocast(features.device.type, enabled=False):
-        rows = features.to(torch.promote_types(features.dtype, torch.float32)).flatten(1)
+        rows = precise(features).flatten(1)
         return F.normalize(rows @ rows.mT)

@@ -7,6 +7,7 @@ from pydantic import Field
 from torch import Tensor
 
 from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Reference, Role
+from bench.features import precise
 from bench.wavelets import haar
 
 
@@ -75,7 +76,6 @@ def high_band_loss(student: Tensor, teacher: Tensor, num_levels: int) -> Tensor:
     References:
         L. Zhang et al., "Wavelet Knowledge Distillation", CVPR 2022.
     """
-    # The transform is linear, so that of the difference is enough; in float32 at least, since it adds up many pixels.
-    difference = student.to(torch.promote_types(student.dtype, torch.float32)) - teacher
+    difference = precise(student) - teacher  # the transform is linear, so that of the difference is enough
     _, high = haar(difference, num_levels)
     return torch.stack([bands.abs().mean() for bands in high]).sum()

@@ -36,6 +36,11 @@ def contrast(anchor: Levels, positive: Levels, negatives: Sequence[Levels], is_m
     return torch.stack(terms).sum()
 
 
+def each_image(levels: Levels) -> list[Levels]:
+    """The features of a batch as those of each image, ``(1, C_l, H_l, W_l)``: a negative for all anchors."""
+    return [tuple(level[k : k + 1] for level in levels) for k in range(len(levels[0]))]
+
+
 def level_weights(count: int) -> tuple[float, ...]:
     """The published weights of VGG19's five levels, 1/32, 1/16, 1/8, 1/4 and 1; of others, the deepest has 1."""
     return (*(2.0 ** -(count - level) for level in range(count - 1)), 1.0)

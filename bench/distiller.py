@@ -89,6 +89,7 @@ class Lesson:
         self._teachers = teachers
         self._kept = {id(image): image for image in batch}
         self._answers: dict[tuple[int, int], Features] = {}
+        self._perceived: dict[tuple[int, int], Levels] = {}
 
     @property
     def progress(self) -> float:
@@ -139,15 +140,24 @@ class Lesson:
         """The perceptual features of an image, finest level first; their gradient reaches the image.
 
         Args:
-            image: ``(N, 3, H, W)``. Without a gradient, it is looked at as by `ask`.
+            image: ``(N, 3, H, W)``. What is perceived in an image without gradient is kept as by `ask`.
 
         Raises:
             KeyError: The method did not list ``perceptual`` in ``teacher_roles``.
         """
-        if not (image.requires_grad and torch.is_grad_enabled()):
-            return self.ask("perceptual", image).encoder
-        features: Features = self._teachers["perceptual"].forward_features(image)
-        return features.encoder
+        network = self._teachers["perceptual"]
+        if image.requires_grad and torch.is_grad_enabled():
+            return network.encode(image)
+        key = id(network), id(image)
+        if key in self._answers:  # the teacher that is this network has been asked
+            return self._answers[key].encoder
+        if key in self._perceived:
+            return self._perceived[key]
+        with torch.no_grad():
+            levels = network.encode(image)
+        if id(image) in self._kept:
+            self._perceived[key] = levels
+        return levels
 
 
 class OracleLesson(Lesson):

@@ -56,10 +56,14 @@ class Course:
         distiller = distiller.to(memory_format=torch.channels_last)
         return Member(name, distiller, Training(steps=TOTAL_STEPS), Path("runs") / "untrained" / name, "")
 
+    def lesson(self) -> Lesson:
+        """The lesson of the next step, of which nothing has been asked yet."""
+        self._step += 1
+        return Lesson(self.batch, self.networks, self._step, 0, TOTAL_STEPS)
+
     def step(self, members: Sequence[Member]) -> None:
         """A step of some members, which share the teachers' answers."""
-        lesson = Lesson(self.batch, self.networks, self._step, 0, TOTAL_STEPS)
-        self._step += 1
+        lesson = self.lesson()
         for member in members:
             member.learn(lesson)
 

@@ -92,6 +92,10 @@ class RestorationNetwork(nn.Module):
         """
         raise NotImplementedError(f"{type(self).__name__} must define forward_features")
 
+    def encode(self, image: Tensor) -> Levels:
+        """The encoder's features alone: bitwise those of ``forward_features``, for less work where a family can."""
+        return self.forward_features(image).encoder
+
     def forward(self, image: Tensor) -> Tensor:
         """Restores ``image``: bitwise ``forward_features(image).restored``."""
         return self.forward_features(image).restored

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.networks.base import NETWORKS, Features, Published, RestorationNetwork, count_blocks
+from bench.networks.base import NETWORKS, Features, Levels, Published, RestorationNetwork, count_blocks
 from bench.networks.norm import ChannelNorm
 
 
@@ -145,21 +145,25 @@ class NAFNet(RestorationNetwork):
         height, width = image.shape[-2:]
         return F.pad(image, (0, -width % self.size_multiple, 0, -height % self.size_multiple)), 0, 0
 
-    def forward_features(self, image: Tensor) -> Features:
+    def encode(self, image: Tensor) -> Levels:
         self.check_input(image)
-        encoder, decoder = [], []
+        encoder = []
         x = self.intro(image)
         for stage, down in zip(self.encoders, self.downs, strict=True):
             encoder.append(stage(x))
             x = down(encoder[-1])
-        bottleneck = x = self.middle_blks(x)
-        for stage, up, skip in zip(self.decoders, self.ups, reversed(encoder), strict=True):
+        return (*encoder, self.middle_blks(x))
+
+    def forward_features(self, image: Tensor) -> Features:
+        *skips, x = encoder = self.encode(image)
+        decoder = []
+        for stage, up, skip in zip(self.decoders, self.ups, reversed(skips), strict=True):
             x = stage(up(x) + skip)
             decoder.append(x)
         restored = self.ending(x)
         if self.residual:
             restored = restored + image
-        return Features(restored, (*encoder, bottleneck), tuple(reversed(decoder)))
+        return Features(restored, encoder, tuple(reversed(decoder)))
 
     @classmethod
     def configuration(cls, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.networks.base import NETWORKS, Features, Published, RestorationNetwork, count_blocks
+from bench.networks.base import NETWORKS, Features, Levels, Published, RestorationNetwork, count_blocks
 from bench.networks.norm import BiasFreeNorm, ChannelNorm
 
 
@@ -180,13 +180,21 @@ class Restormer(RestorationNetwork):
         """The first ``dim`` channels at full resolution."""
         return self.patch_embed(image)
 
-    def forward_features(self, image: Tensor) -> Features:
+    def encode(self, image: Tensor) -> Levels:
         self.check_input(image)
+        return self._encode(self.embed(image))
+
+    def _encode(self, x: Tensor) -> Levels:
         encoder: list[Tensor] = []
-        x = embedded = self.embed(image)
         for level, stage in enumerate(self.encoder_levels):
             x = stage(x if level == 0 else self.downs[level - 1](x))
             encoder.append(x)
+        return tuple(encoder)
+
+    def forward_features(self, image: Tensor) -> Features:
+        self.check_input(image)
+        embedded = self.embed(image)
+        *_, x = encoder = self._encode(embedded)
         decoder: list[Tensor] = []
         for level in (2, 1, 0):
             x = torch.cat([self.ups[level](x), encoder[level]], dim=1)
@@ -197,7 +205,7 @@ class Restormer(RestorationNetwork):
             restored = self.output(x + self.skip_conv(embedded))
         else:
             restored = self.output(x) + image if self.residual else self.output(x)
-        return Features(restored, tuple(encoder), tuple(reversed(decoder)))
+        return Features(restored, encoder, tuple(reversed(decoder)))
 
     @classmethod
     def configuration(cls, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:

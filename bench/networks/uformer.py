@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.networks.base import NETWORKS, Features, Published, RestorationNetwork, count_blocks
+from bench.networks.base import NETWORKS, Features, Levels, Published, RestorationNetwork, count_blocks
 
 # Inside the stages, maps are (N, H, W, C): what channels-last memory holds, and what linear layers and norms act on.
 
@@ -220,15 +220,17 @@ class Uformer(RestorationNetwork):
         top, left = (side - height) // 2, (side - width) // 2
         return F.pad(image, (left, side - width - left, top, side - height - top)), top, left
 
-    def forward_features(self, image: Tensor) -> Features:
+    def encode(self, image: Tensor) -> Levels:
         self.check_input(image)
         encoder: list[Tensor] = []
         x = F.leaky_relu(self.input_proj(image), 0.01)
         for stage, down in zip(self.encoder_levels, self.downs, strict=True):
             encoder.append(_on_maps(stage, x))
             x = down(encoder[-1])
-        x = _on_maps(self.bottleneck, x)
-        encoder.append(x)
+        return (*encoder, _on_maps(self.bottleneck, x))
+
+    def forward_features(self, image: Tensor) -> Features:
+        *_, x = encoder = self.encode(image)
         decoder: list[Tensor] = []
         for level in (3, 2, 1, 0):
             x = torch.cat([self.ups[level](x), encoder[level]], dim=1)
@@ -237,7 +239,7 @@ class Uformer(RestorationNetwork):
         restored = self.output_proj(x)
         if self.residual:
             restored = restored + image
-        return Features(restored, tuple(encoder), tuple(reversed(decoder)))
+        return Features(restored, encoder, tuple(reversed(decoder)))
 
     @classmethod
     def configuration(cls, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:

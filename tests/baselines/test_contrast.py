@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from bench.contrast import contrast, level_weights
+from bench.contrast import contrast, each_image, level_weights
 
 
 def test_one_negative_agrees_with_released_code(golden):
@@ -13,14 +13,14 @@ def test_one_negative_agrees_with_released_code(golden):
 def test_negatives_for_all_anchors_are_summed(golden):
     case = golden("csd_contrast")
     anchor, positive, pool = (case.extract(case[role]) for role in ("s", "t", "neg"))
-    negatives = [tuple(level[k : k + 1] for level in pool) for k in range(4)]
+    negatives = each_image(pool)
     case.check(contrast(anchor, positive, negatives), "as_released_teacher_not_detached")
 
 
 def test_the_mean_over_all_pairs_agrees_with_released_code(golden):
     case = golden("twostage_hcr")
     anchor, positive, pool = (case.extract(case[role]) for role in ("s", "y", "x"))
-    negatives = [tuple(level[k : k + 1] for level in pool) for k in range(len(case["x"]))]
+    negatives = each_image(pool)
     case.check(contrast(anchor, positive, negatives, is_mean=True), "as_released")
 
 

@@ -3,8 +3,9 @@ import math
 import pytest
 import torch
 
-from baselines.kdsr import KDSR, KDSRConfig, description, vector_kl
+from baselines.kdsr import KDSR, KDSRConfig, vector_kl
 from bench.distiller import Oracle
+from bench.features import embedding
 
 
 def test_the_divergence_agrees_with_released_code(golden):
@@ -48,7 +49,7 @@ def test_features_of_any_size_give_finite_gradients(size):
 
 
 def test_half_precision_is_left_before_the_mean():
-    assert description((torch.ones(1, 4, 3, 5, dtype=torch.bfloat16),)).equal(torch.ones(1, 4))
+    assert embedding((torch.ones(1, 4, 3, 5, dtype=torch.bfloat16),)).equal(torch.ones(1, 4))
 
 
 def test_a_teacher_needs_features_but_not_as_many_levels(make_network, teachers):

@@ -1,9 +1,10 @@
 import pytest
 import torch
 
-from baselines.rkd import RKD, RKDConfig, angle_loss, distance_loss, embedding
+from baselines.rkd import RKD, RKDConfig, angle_loss, distance_loss
 from bench.batch import Batch
 from bench.distiller import Lesson, Oracle
+from bench.features import embedding
 
 
 def test_distances_and_angles_agree_with_released_code(golden):
@@ -20,7 +21,7 @@ def test_the_terms_and_their_weights(make_network, teachers, batch):
     lesson = Lesson(Batch(*images), teachers, step=0)
     distiller = RKD(make_network(3, 4), teachers, RKDConfig(distance_weight=2, angle_weight=3))
     student = distiller.student.forward_features(lesson.degraded)
-    points = embedding(student), embedding(lesson.teacher("removal"))
+    points = embedding(student.encoder), embedding(lesson.teacher("removal").encoder)
     assert [point.shape for point in points] == [(6, 16), (6, 32)]
     terms = distiller(lesson)
     assert list(terms) == ["restoration", "distance", "angle"]

@@ -1,10 +1,11 @@
 import pytest
 import torch
 
-from baselines.skd import SKD, SKDConfig, attend_channels, attend_positions, gaussian_kernel, kernel_loss, pool
+from baselines.skd import SKD, SKDConfig, attend_channels, attend_positions, gaussian_kernel, kernel_loss
 from bench.batch import Batch
 from bench.contrast import contrast
 from bench.distiller import Lesson, Oracle, OracleLesson
+from bench.features import pooled
 from bench.losses import l1
 
 SUM = SKDConfig(norm="sum", sigma=6)
@@ -52,7 +53,7 @@ def test_terms_are_composed_of_restoration_kernel_and_contrast(options, make_net
     skd = SKD(make_network(3, 4), teachers, config)
     student, teacher = skd.student.forward_features(lesson.degraded), lesson.teacher("removal")
     levels = [
-        kernel_loss(pool(regress(s), 5), pool(t, 5), config)
+        kernel_loss(pooled(regress(s), 5), pooled(t, 5), config)
         for regress, s, t in zip(skd.regressors, student.levels, teacher.levels, strict=True)
     ]
     terms = skd(lesson)
@@ -70,10 +71,10 @@ def test_features_of_the_teacher_are_at_no_distance():
 
 
 def test_pooling_bounds_odd_sides_and_averages_what_there_is():
-    assert pool(torch.rand(1, 2, 33, 7), 16).shape == (1, 2, 11, 3)
-    torch.testing.assert_close(pool(torch.ones(1, 2, 33, 7), 16), torch.ones(1, 2, 11, 3))
+    assert pooled(torch.rand(1, 2, 33, 7), 16).shape == (1, 2, 11, 3)
+    torch.testing.assert_close(pooled(torch.ones(1, 2, 33, 7), 16), torch.ones(1, 2, 11, 3))
     features = torch.rand(1, 2, 16, 16)
-    assert torch.equal(pool(features, 16), features)
+    assert torch.equal(pooled(features, 16), features)
 
 
 def test_an_oracle_leaves_restoration_and_contrast(make_network, teachers, lesson):

@@ -3,12 +3,12 @@
 import io
 import itertools
 import statistics
-import time
 
 import pytest
 import torch
 from rich.console import Console
 
+from bench import step_cost
 from bench.batch import Batch
 from bench.config import Params, Training
 from bench.datasets.base import Shelf, draw_batch
@@ -22,14 +22,15 @@ from slkd import brisque, piqe
 from slkd.scale import ScaleConversion
 
 BATCH_SIZE, CROP_SIZE = 8, 64
-PUBLISHED = [name for name in METHODS if not name.startswith("slkd_")]  # an ablation costs what is left of it
+COHORT = ["scratch", "output_kd", "fitnet", "slkd"]
 EMBEDDED = ("deraining", "deblurring", "denoising", "dehazing")
 
 
 @pytest.fixture(scope="module")
 def teachers():
     built = {role: build_network("nafnet", "mini", 1, role == "removal") for role in ("removal", "reconstruction")}
-    return {role: network.eval().requires_grad_(False) for role, network in built.items()}
+    built = {role: network.eval().requires_grad_(False) for role, network in built.items()}
+    return built | {"perceptual": built["removal"]}
 
 
 @pytest.fixture(scope="module")
@@ -61,26 +62,9 @@ def start(tmp_path, teachers):
 
 
 def interleaved(functions, rounds=9, warmups=2):
-    """Median seconds of several functions whose calls alternate, so that a drifting machine slows all alike."""
-    times = {name: [] for name in functions}
-    for round_ in range(rounds + warmups):
-        for name, function in functions.items():
-            started = time.perf_counter()
-            function()
-            if round_ >= warmups:
-                times[name].append(time.perf_counter() - started)
-    return {name: statistics.median(values) for name, values in times.items()}
-
-
-@pytest.mark.benchmark(group="step, alone")
-@pytest.mark.parametrize("method", PUBLISHED)
-def test_step(benchmark, start, batch, method):
-    benchmark.pedantic(start([method], lambda step: batch), args=(1,), rounds=15, warmup_rounds=3)
-
-
-@pytest.mark.benchmark(group="step, cohort")
-def test_cohort_step(benchmark, start, batch):
-    benchmark.pedantic(start(PUBLISHED, lambda step: batch), args=(1,), rounds=15, warmup_rounds=3)
+    """Median seconds of several functions whose calls alternate."""
+    times = step_cost.interleaved(functions, rounds, warmups)
+    return {name: statistics.median(seconds) for name, seconds in times.items()}
 
 
 @pytest.mark.benchmark(group="network, forward and backward")
@@ -137,7 +121,7 @@ class Nothing(Distiller):
 
 @pytest.mark.benchmark(group="ratios")
 @pytest.mark.parametrize("task", EMBEDDED)
-@pytest.mark.parametrize("methods", [["scratch"], PUBLISHED], ids=["alone", "cohort"])
+@pytest.mark.parametrize("methods", [["scratch"], COHORT], ids=["alone", "cohort"])
 def test_harness_share_of_a_step(benchmark, start, batch, ratios, tmp_path, methods, task):
     grid = Params(tasks=(task,), networks=("nafnet",), methods=("scratch",), seeds=(0,))
     source = TaskData(task, grid, Shelf()).training
@@ -168,9 +152,8 @@ def test_harness_share_of_a_step(benchmark, start, batch, ratios, tmp_path, meth
 
 @pytest.mark.benchmark(group="ratios")
 def test_cohort_against_solo_steps(benchmark, start, teachers, batch, ratios):
-    methods = ["scratch", "output_kd", "fitnet", "slkd"]
-    solo = {name: start([name], lambda step: batch) for name in methods}
-    cohort = start(methods, lambda step: batch)
+    solo = {name: start([name], lambda step: batch) for name in COHORT}
+    cohort = start(COHORT, lambda step: batch)
 
     def teach():
         with torch.no_grad():
@@ -180,6 +163,6 @@ def test_cohort_against_solo_steps(benchmark, start, teachers, batch, ratios):
         times = interleaved(
             {"cohort": lambda: cohort(1), "teach": teach} | {n: lambda s=s: s(1) for n, s in solo.items()}
         )
-        return times["cohort"] / (sum(times[name] for name in methods) - 2 * times["teach"])
+        return times["cohort"] / (sum(times[name] for name in COHORT) - 2 * times["teach"])
 
     ratios("cohort / (solo steps - repeated teacher forwards)", benchmark.pedantic(measure), 1.05)

@@ -45,6 +45,13 @@ def test_forward_is_bitwise_the_restored_features(network):
     assert torch.equal(network(image), network.forward_features(image).restored)
 
 
+def test_encode_is_bitwise_the_features_of_the_encoder(network):
+    image = torch.rand(1, 3, 64, 64)
+    levels = network.encode(image)
+    assert all(map(torch.equal, levels, network.forward_features(image).encoder))
+    assert len(levels) == len(network.encoder_channels)
+
+
 @pytest.mark.parametrize("size", [(1, 1), (5, 40), (33, 47), (64, 64)])
 def test_restore_takes_any_size(network, size):
     image = torch.rand(1, 3, *size)

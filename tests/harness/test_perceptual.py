@@ -60,15 +60,17 @@ def test_the_gradient_of_what_is_perceived_reaches_the_image_and_no_weight(teach
 
 def test_answers_about_images_of_the_batch_and_of_teachers_are_shared(teachers, batch, monkeypatch):
     calls = []
-    forward = teachers["removal"].forward_features
-    monkeypatch.setattr(teachers["removal"], "forward_features", lambda image: calls.append(1) or forward(image))
+    network = teachers["removal"]
+    for name in ("forward_features", "encode"):
+        run = getattr(network, name)
+        monkeypatch.setattr(network, name, lambda image, name=name, run=run: calls.append(name) or run(image))
     lesson = Lesson(batch, teachers, 0)
     for _ in range(2):
         restored = lesson.teacher("removal").restored
         lesson.perceive(lesson.degraded)  # answered by the teacher, who is the same network
         lesson.perceive(restored)
         OracleLesson(lesson).perceive(lesson.clean)
-    assert len(calls) == 3
+    assert calls == ["forward_features", "encode", "encode", "encode"]  # the first calls the second
 
 
 def test_an_oracle_replaces_teachers_and_not_what_perceives(teachers, batch):
