@@ -117,8 +117,8 @@ def run(
     profile: Annotated[
         str | None,
         typer.Option(
-            help="configs/PROFILE.yaml instead of params.yaml: smoke, quick, ablation, ablation_real, real, paper or "
-            "your own."
+            help="configs/PROFILE.yaml instead of params.yaml: smoke, quick, baselines, ablation, ablation_real, real, "
+            "paper or your own."
         ),
     ] = None,
     params: Annotated[Path | None, typer.Option(help="A params file of your own.")] = None,

@@ -48,6 +48,7 @@ def result_table(records: Sequence[CellRecord], costs: Sequence[NetworkRecord]) 
         *_cost_notes(board.methods, cost_of),
         *_training_notes(records),
         *_import_notes(records),
+        *_perceptual_notes(records),
         *_missing_notes(records),
         *_signature_notes(board.values),
     )
@@ -68,13 +69,16 @@ def _cost_notes(methods: Sequence[str], cost_of: dict[str, NetworkRecord]) -> It
 def _training_notes(records: Sequence[CellRecord]) -> Iterator[str]:
     """Steps and seeds, what the marks mean, and what is missing."""
     students = [record for record in records if record.role == "student" and record.status == "ok"]
-    steps = "/".join(map(str, sorted({record.steps for record in students})))
+    counts = {steps: [r for r in students if r.steps == steps] for steps in sorted({r.steps for r in students})}
+    usual = max(counts, key=lambda steps: len(counts[steps]), default=0)
+    others = {r.label: r.steps for steps, of in counts.items() if steps != usual for r in of}
+    steps = f"{usual} steps" + "".join(f", `{label}` {count}" for label, count in others.items())
     seeds = len({record.seed for record in students})
     spread = (
         "mean ± standard deviation" if seeds > 1 else "the spread between seeds is unknown, small gaps rank nothing"
     )
     if students:
-        yield f"Students: {steps} steps, seeds: {seeds}; {spread}. Best **bold**, second <u>underlined</u>."
+        yield f"Students: {steps}, seeds: {seeds}; {spread}. Best **bold**, second <u>underlined</u>."
     yield from dict.fromkeys(f"`{r.method}` on {r.task}: -, {r.reason}" for r in records if r.status == "skipped")
 
 
@@ -88,6 +92,17 @@ def _import_notes(records: Sequence[CellRecord]) -> Iterator[str]:
                 f"{TEACHER_ROWS[record.role]} on {record.test_set}: {imported['network']}/{imported['size']}, imported "
                 f"from `{origin['weights_file']}`{source} (sha256 {imported['file_sha256'][:12]})"
             )
+
+
+def _perceptual_notes(records: Sequence[CellRecord]) -> Iterator[str]:
+    """By whose features methods compared images."""
+    methods: dict[str, dict[str, None]] = {}
+    for record in records:
+        if perceptual := record.config.get("perceptual"):
+            methods.setdefault(perceptual["features"], {})[f"`{record.method}`"] = None
+    for features, names in methods.items():
+        whose = "the removal teacher's encoder" if features == "removal teacher" else features
+        yield f"Perceptual features of {', '.join(names)}: {whose}."
 
 
 def _missing_notes(records: Sequence[CellRecord]) -> Iterator[str]:
