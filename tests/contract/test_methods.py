@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from bench.conformance import CHECKS, Trial, crops, total
+from bench.conformance import CHECKS, Trial
+from bench.conformance.trial import crops, total
 from bench.distiller import METHODS, Lesson
 from bench.networks.base import NETWORKS, build_network
 

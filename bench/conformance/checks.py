@@ -1,28 +1,20 @@
-"""What every method promises, as checks: of the methods here, and of anybody's by ``python -m bench check``.
-
-The checks train a method for a few steps on tiny networks and random images. They say nothing of how well it teaches.
-"""
+"""The promises of `Distiller`, each as a function that raises where a method does not keep it."""
 
 import copy
 import inspect
 import math
 import random
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from bench.batch import Batch
-from bench.distiller import METHODS, Distiller, Lesson, Oracle, OracleLesson, Role
+from bench.conformance.trial import TOTAL_STEPS, Method, Trial, crops, total, trained, values
+from bench.distiller import METHODS, Distiller, Lesson, Role
 from bench.latency import LiveTensors
-from bench.networks.base import NETWORKS, Features, RestorationNetwork, build_network
-
-Method = type[Distiller]
-
-TOTAL_STEPS = 300
-"""Length of the training of which the checks see single steps."""
+from bench.networks.base import Features, RestorationNetwork, build_network
 
 MEMORY_BOUND = 8.0
 """A step on a crop of 128x128 may need so many times the memory of the student's step alone, with NAFNet's reduced pair
@@ -37,84 +29,6 @@ def require(condition: bool, message: str) -> None:
     """Raises NonconformityError with this message unless the condition holds."""
     if not condition:
         raise NonconformityError(message)
-
-
-class Trial:
-    """A method with a tiny student and teachers, whose channels differ, and lessons on random images.
-
-    Args:
-        method: The method.
-        teacher_depth: Resolutions of the teachers below the finest; the student has 2.
-        is_oracle: Whether an oracle takes the place of the teachers.
-        is_twin: Whether the teachers are the student.
-    """
-
-    def __init__(self, method: Method, teacher_depth: int = 2, is_oracle: bool = False, is_twin: bool = False) -> None:
-        self.method = method
-        self.is_oracle = is_oracle
-        self.student = tiny_network(0, 4)
-        teacher = self.student if is_twin else tiny_network(1, 6, teacher_depth)
-        clean_teacher = self.student if is_twin else tiny_network(2, 6, teacher_depth, residual=False)
-        networks: dict[Role, RestorationNetwork] = {
-            "removal": teacher,
-            "reconstruction": clean_teacher,
-            "perceptual": tiny_network(1, 6, teacher_depth),
-        }
-        self.teachers = {
-            role: copy.deepcopy(networks[role]).eval().requires_grad_(False) for role in method.teacher_roles
-        }
-
-    @property
-    def described(self) -> dict[Role, RestorationNetwork]:
-        """What the method is built with."""
-        is_kept = {role: role == "perceptual" or not self.is_oracle for role in self.teachers}
-        return {role: network if is_kept[role] else Oracle() for role, network in self.teachers.items()}
-
-    def start(self, **settings: Any) -> Distiller:
-        """A new distiller, the same on every call."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            return self.method(copy.deepcopy(self.student), self.described, self.method.Config(**settings))
-
-    def lesson(self, step: int = 0, shape: tuple[int, int, int] = (3, 16, 16)) -> Lesson:
-        """The lesson of a step on ``(count, height, width)`` crops, the same on every call."""
-        lesson = Lesson(crops(*shape), self.teachers, step, seed=0, total_steps=TOTAL_STEPS)
-        return OracleLesson(lesson) if self.is_oracle else lesson
-
-
-def tiny_network(seed: int, width: int, depth: int = 2, residual: bool = True) -> RestorationNetwork:
-    """A NAFNet of some thousand parameters, all of which are away from their initial zeros."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        blocks = (1,) * depth
-        network = NETWORKS["nafnet"](
-            width=width, encoder_blocks=blocks, middle_blocks=1, decoder_blocks=blocks, residual=residual
-        )
-        for parameter in network.parameters():
-            parameter.data += 0.05 * torch.randn(parameter.shape)
-    return network
-
-
-def crops(count: int, height: int, width: int) -> Batch:
-    """Random images and noisy copies."""
-    generator = torch.Generator().manual_seed(height * width)
-    clean = torch.rand(count, 3, height, width, generator=generator)
-    return Batch((clean + 0.1 * torch.randn(clean.shape, generator=generator)).clamp(0, 1), clean)
-
-
-def total(terms: dict[str, Tensor]) -> Tensor:
-    """The loss."""
-    return torch.stack(list(terms.values())).sum()
-
-
-def values(terms: dict[str, Tensor]) -> dict[str, float]:
-    """The terms as numbers."""
-    return {name: term.item() for name, term in terms.items()}
-
-
-def trained(distiller: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
-    """The parameters that an optimiser gets."""
-    return ((name, parameter) for name, parameter in distiller.named_parameters() if parameter.requires_grad)
 
 
 def is_documented(method: Method) -> None:
@@ -419,29 +333,3 @@ CHECKS: dict[str, Callable[[Method], None]] = {
     )
 }
 """By name, in the order in which they are run; the first line of each docstring is the promise."""
-
-
-class Finding(NamedTuple):
-    """The outcome of a check: empty where the promise is kept, else what is wrong."""
-
-    check: str
-    promise: str
-    problem: str
-
-
-def examine(method: Method) -> Iterator[Finding]:
-    """Runs every check on a method."""
-    return (find(name, method) for name in CHECKS)
-
-
-def find(name: str, method: Method) -> Finding:
-    """Runs a check on a method; one that raises anything else than its own error has failed, too."""
-    check = CHECKS[name]
-    promise, problem = (inspect.getdoc(check) or "").splitlines()[0], ""
-    try:
-        check(method)
-    except NonconformityError as error:
-        problem = str(error)
-    except Exception as error:  # noqa: BLE001 - whatever a method raises is a finding, and is shown
-        problem = f"it raised {type(error).__name__}: {error}"
-    return Finding(name, promise, problem)
