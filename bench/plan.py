@@ -9,14 +9,14 @@ import torch
 from pydantic import ValidationError
 
 from bench.cell import Cell, Cohort, Filters, Workspace, expand, teacher_cell
-from bench.complexity import count
+from bench.complexity import complete_macs, record_path
 from bench.config import Params, Training, describe_errors, digest, student_label
 from bench.datasets.base import Shelf
 from bench.distiller import METHODS, MethodConfig, Oracle, Role
 from bench.imported import ImportedTeacher
 from bench.networks.base import RestorationNetwork, build_network
 from bench.perceptual import VGG19Weights
-from bench.record import read_cell
+from bench.record import read_cell, read_network
 from bench.registry import UnknownNameError
 from bench.sources import TaskData
 from bench.tasks.base import TASKS
@@ -54,6 +54,7 @@ class Planner:
         self.workspace = workspace
         self._data: dict[str, TaskData] = {}
         self._imported: dict[Cell, ImportedTeacher | None] = {}
+        self._described: dict[tuple[str, str, bool], RestorationNetwork] = {}
         self._macs_of: dict[tuple[str, str], int] = {}
         self.vgg19 = VGG19Weights.find() if params.perceptual == "vgg19" else None
 
@@ -145,10 +146,16 @@ class Planner:
         return cell.recipe(self.params).over(data.task.recipe).training(lambda: data.num_training)
 
     def _macs(self, cell: Cell) -> int:
-        """Multiply-accumulates of a forward pass of a cell's network."""
+        """Multiply-accumulates of a forward pass of a cell's network; counted unless a run has kept its record."""
         key = cell.network, self.size(cell)
         if key not in self._macs_of:
-            self._macs_of[key] = count(self.build(cell), INPUT_SIZE).macs_complete
+            path = record_path(self.workspace.results, *key)
+            record = read_network(path) if path.exists() else None
+            is_kept = record is not None and record.input_size == INPUT_SIZE
+            counted = (
+                round(record.macs_complete_g * 1e9) if is_kept else complete_macs(self._describe(cell), INPUT_SIZE)
+            )
+            self._macs_of[key] = counted
         return self._macs_of[key]
 
     def imported(self, cell: Cell) -> ImportedTeacher | None:
@@ -206,10 +213,14 @@ class Planner:
         return self._describe(cell), teachers
 
     def _describe(self, cell: Cell) -> RestorationNetwork:
+        """A network like that of a cell; those that were not imported are built once for all cells that are alike."""
         if self.imported(cell):
             return self.build(cell)
-        with torch.device("meta"):
-            return self.build(cell)
+        key = cell.network, self.size(cell), cell.role == "reconstruction"
+        if key not in self._described:
+            with torch.device("meta"):
+                self._described[key] = self.build(cell).eval()
+        return self._described[key]
 
     def check_crops(self, cell: Cell, networks: Iterable[RestorationNetwork]) -> None:
         """Checks that the crops of a cell fit the networks that see them.

@@ -1,9 +1,10 @@
 import pytest
 import torch
 
+from bench import plan
 from bench.batch import Batch
 from bench.cell import Cell, Filters
-from bench.complexity import count
+from bench.complexity import complete_macs, count, keep_record
 from bench.distiller import Lesson, OracleLesson
 from bench.networks.base import build_network
 from bench.plan import Planner
@@ -35,7 +36,9 @@ LONG = Cell("denoising", "nafnet", "scratch_long", 0)
 
 def test_scratch_long_spends_the_teachers_passes_on_steps(make_params, workspace):
     planner = Planner(make_params(methods=["scratch", "scratch_long", "ckt"]), workspace)
-    teacher, student = (count(build_network("nafnet", size), 256).macs_complete for size in ("mini", "micro"))
+    networks = [build_network("nafnet", size).eval() for size in ("mini", "micro")]
+    teacher, student = (count(network, 256).macs_complete for network in networks)
+    assert [complete_macs(network, 256) for network in networks] == [teacher, student]
     steps = planner.training(LONG).steps
     assert steps == round(3 * (1 + teacher / (3 * student))) > 3
     assert planner.resolve(LONG)["training"]["steps"] == steps
@@ -53,3 +56,12 @@ def test_it_goes_on_when_its_cohort_is_done(make_params, workspace):
     assert steps == {"scratch": 3, "scratch_long": Planner(grid, workspace).training(LONG).steps}
     table = (workspace.results / "tables" / "nafnet.md").read_text()
     assert f"Students: 3 steps, `scratch_long` {steps['scratch_long']}, seeds: 1" in table
+
+
+def test_a_network_is_counted_once_for_all_runs(make_params, workspace, monkeypatch):
+    grid = make_params(methods=["scratch_long"])
+    steps = Planner(grid, workspace).training(LONG).steps
+    for size in ("mini", "micro"):
+        keep_record(workspace.results, "nafnet", size, lambda size=size: build_network("nafnet", size))
+    monkeypatch.setattr(plan, "complete_macs", None)
+    assert Planner(grid, workspace).training(LONG).steps == steps
