@@ -151,11 +151,10 @@ class Planner:
         if key not in self._macs_of:
             path = record_path(self.workspace.results, *key)
             record = read_network(path) if path.exists() else None
-            is_kept = record is not None and record.input_size == INPUT_SIZE
-            counted = (
-                round(record.macs_complete_g * 1e9) if is_kept else complete_macs(self._describe(cell), INPUT_SIZE)
-            )
-            self._macs_of[key] = counted
+            if record is not None and record.input_size == INPUT_SIZE:
+                self._macs_of[key] = round(record.macs_complete_g * 1e9)
+            else:
+                self._macs_of[key] = complete_macs(self._describe(cell), INPUT_SIZE)
         return self._macs_of[key]
 
     def imported(self, cell: Cell) -> ImportedTeacher | None:
