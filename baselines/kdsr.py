@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Reference, Role
+from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Reference, Role, no_features
 from bench.features import embedding, precise
 from bench.networks.base import RestorationNetwork
 
@@ -73,9 +73,7 @@ class KDSR(Distiller):
 
     @classmethod
     def unsupported(cls, student: RestorationNetwork, teachers: Mapping[Role, RestorationNetwork]) -> str | None:
-        if teachers["removal"].encoder_channels:
-            return None  # other levels than the bottleneck are not compared
-        return "it needs features, and the removal teacher is known by its output only"
+        return no_features(teachers, "removal")  # other levels than the bottleneck are not compared
 
 
 def vector_kl(student: Tensor, teacher: Tensor, tau: float) -> Tensor:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Reference, Role
+from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Reference, Role, no_features
 from bench.features import precise
 from bench.networks.base import RestorationNetwork
 
@@ -76,13 +76,10 @@ class PISR(Distiller):
 
     @classmethod
     def unsupported(cls, student: RestorationNetwork, teachers: Mapping[Role, RestorationNetwork]) -> str | None:
-        teacher = teachers["reconstruction"]
-        if not teacher.encoder_channels:
-            return "it needs features, and the reconstruction teacher is known by its output only"
-        for name, network in (("student", student), ("reconstruction teacher", teacher)):
-            if not network.decoder_channels:
+        for name, network in (("student", student), ("reconstruction teacher", teachers["reconstruction"])):
+            if network.encoder_channels and not network.decoder_channels:
                 return f"it compares decoders, and the {name} has none"
-        return None
+        return no_features(teachers, "reconstruction")
 
 
 def head(in_channels: int, out_channels: int) -> nn.Sequential:

@@ -260,13 +260,20 @@ def unequal_levels(
     for role in roles:
         if role == "perceptual":
             continue
-        if not teachers[role].encoder_channels:
-            return f"it needs features, and the {role} teacher is known by its output only"
+        if reason := no_features(teachers, role):
+            return reason
         for part in ("encoder", "decoder"):
             ours, theirs = (len(getattr(network, f"{part}_channels")) for network in (student, teachers[role]))
             if ours != theirs:
                 return f"the student has {ours} {part} levels, the {role} teacher {theirs}"
     return None
+
+
+def no_features(teachers: Mapping[Role, RestorationNetwork], role: TeacherRole) -> str | None:
+    """Says that a teacher has no features, or None where it has: for methods that compare no pairs of levels."""
+    if teachers[role].encoder_channels:
+        return None
+    return f"it needs features, and the {role} teacher is known by its output only"
 
 
 def is_oracle(teachers: Mapping[Role, RestorationNetwork]) -> bool:
