@@ -1,5 +1,6 @@
 """The scores of a network family: rows, columns, and their means over the seeds."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -54,7 +55,9 @@ class Scoreboard:
         columns: By task, then the lightest degradation first.
         metrics: The metrics of every column.
         labels: The rows.
-        methods: Those of them that are students, among which the best are marked.
+        methods: Those of them that are students.
+        usual_steps: How long most students of a column were trained; among these the best are marked.
+        other_steps: How long the others were, by row.
     """
 
     def __init__(self, records: Sequence[CellRecord]) -> None:
@@ -68,6 +71,15 @@ class Scoreboard:
         self.columns = sorted(columns, key=self._order)
         self.labels = sorted({INPUT_ROW, *(record.label for record in records)}, key=_row_order)
         self.methods = [label for label in self.labels if label not in (INPUT_ROW, *TEACHER_ROWS.values())]
+        trained = [record for record in records if record.role == "student" and record.status == "ok"]
+        lengths: dict[Column, list[int]] = {}
+        for record in trained:
+            lengths.setdefault(Column(record.task, record.test_set), []).append(record.steps)
+        self.usual_steps = {column: Counter(steps).most_common(1)[0][0] for column, steps in lengths.items()}
+        self.other_steps: dict[str, set[int]] = {}
+        for record in trained:
+            if record.steps != self.usual_steps[Column(record.task, record.test_set)]:
+                self.other_steps.setdefault(record.label, set()).add(record.steps)
 
     def _order(self, column: Column) -> tuple[tuple[int, str], float]:
         quality = next((self._scores[INPUT_ROW, column, metric]["mean"] for metric in self.metrics[column]), 0.0)
@@ -91,7 +103,10 @@ class Scoreboard:
             return text
         if score["num_seeds"] > 1:
             text += f" ± {number(score['std'], metric)}"
-        means = {s["mean"] for method in self.methods if (s := self._scores.get((method, column, metric)))}
+        if label in self.other_steps:
+            return text
+        ranked = [method for method in self.methods if method not in self.other_steps]
+        means = {s["mean"] for method in ranked if (s := self._scores.get((method, column, metric)))}
         best, second, *_ = *sorted(means, reverse=metric not in LOWER_IS_BETTER), None, None
         if second is None:  # alone, or all alike
             return text

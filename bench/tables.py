@@ -1,6 +1,6 @@
 """Paper-style tables, rendered from records alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -46,7 +46,7 @@ def result_table(records: Sequence[CellRecord], costs: Sequence[NetworkRecord]) 
     header = ("method", "params (M)", "MACs (G)", *map(board.title, board.columns))
     notes = (
         *_cost_notes(board.methods, cost_of),
-        *_training_notes(records),
+        *_training_notes(records, board),
         *_import_notes(records),
         *_perceptual_notes(records),
         *_missing_notes(records),
@@ -66,20 +66,24 @@ def _cost_notes(methods: Sequence[str], cost_of: dict[str, NetworkRecord]) -> It
         )
 
 
-def _training_notes(records: Sequence[CellRecord]) -> Iterator[str]:
+def _training_notes(records: Sequence[CellRecord], board: Scoreboard) -> Iterator[str]:
     """Steps and seeds, what the marks mean, and what is missing."""
     students = [record for record in records if record.role == "student" and record.status == "ok"]
-    counts = {steps: [r for r in students if r.steps == steps] for steps in sorted({r.steps for r in students})}
-    usual = max(counts, key=lambda steps: len(counts[steps]), default=0)
-    others = {r.label: r.steps for steps, of in counts.items() if steps != usual for r in of}
-    steps = f"{usual} steps" + "".join(f", `{label}` {count}" for label, count in others.items())
+    others = board.other_steps
+    steps = f"{_slashed(board.usual_steps.values())} steps"
+    steps += "".join(f", `{label}` {_slashed(counts)}" for label, counts in others.items())
     seeds = len({record.seed for record in students})
     spread = (
         "mean ± standard deviation" if seeds > 1 else "the spread between seeds is unknown, small gaps rank nothing"
     )
+    of_equals = " among students of equal steps" if others else ""
     if students:
-        yield f"Students: {steps}, seeds: {seeds}; {spread}. Best **bold**, second <u>underlined</u>."
+        yield f"Students: {steps}, seeds: {seeds}; {spread}. Best **bold**, second <u>underlined</u>{of_equals}."
     yield from dict.fromkeys(f"`{r.method}` on {r.task}: -, {r.reason}" for r in records if r.status == "skipped")
+
+
+def _slashed(numbers: Iterable[int]) -> str:
+    return "/".join(map(str, sorted(set(numbers))))
 
 
 def _import_notes(records: Sequence[CellRecord]) -> Iterator[str]:

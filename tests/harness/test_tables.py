@@ -41,6 +41,23 @@ def test_best_and_second_are_marked_among_students_only():
     assert table["degraded input"][-1] == "27.00"
 
 
+def test_students_of_another_length_are_named_and_not_ranked():
+    records = [record("scratch", 30.0), record("fitnet", 31.0), record("scratch_long", 33.0, steps=9)]
+    other = [record(name, 30.0, task="haze", test_set="haze", steps=5) for name in ("scratch", "fitnet")]
+    table = tables.result_table([*records, *other], COSTS)
+    assert rows(table)["scratch_long"][2] == "33.00" and rows(table)["fitnet"][2] == "**31.00**"
+    note = "Students: 3/5 steps, `scratch_long` 9, seeds: 1"
+    assert any(text.startswith(note) and "among students of equal steps" in text for text in table.notes)
+
+
+def test_whose_perceptual_features_were_compared_is_said():
+    features = [{"perceptual": {"features": name, "sha256": "0"}} for name in ("removal teacher", "VGG19")]
+    records = [record("csd", config=features[0]), record("dckd", config=features[0]), record("skd", config=features[1])]
+    notes = tables.result_table([record(), *records], COSTS).notes
+    assert "Perceptual features of `csd`, `dckd`: the removal teacher's encoder." in notes
+    assert "Perceptual features of `skd`: VGG19." in notes
+
+
 def test_seeds_become_mean_and_deviation():
     records = [record("scratch", value, seed) for seed, value in enumerate((30.0, 31.0, 32.0))] + [record("slkd", 40.0)]
     assert rows(tables.result_table(records, COSTS))["scratch"][-1] == "<u>31.00 ± 1.00</u>"
