@@ -28,6 +28,9 @@ class DCKDConfig(MethodConfig):
         grey_share: How often the noise of a copy is grey. 0.5 in the released options.
         history_share: How much of the student the history network takes over in an update. 0.9 in the paper, the
             released options have ``update_decay: 0.1``.
+        least_interval: Steps between two updates of the history network, at least. Ours: scaled to a training of some
+            hundred steps, the published intervals are a step or two, the history is the student itself, and the
+            contrastive term drives its image away from anything without bound.
         num_codes: Entries of the codebook. Ours; the published one is of a pretrained VQGAN and has 1024.
         code_temperature: Of the softmax over codes, in units of the variance of the features. Ours: at 0.25 the
             probabilities of a vector spread over some 60 of the 256 codes, for reduced NAFNets.
@@ -44,6 +47,7 @@ class DCKDConfig(MethodConfig):
     most_noise: float = Field(30 / 255, gt=0)
     grey_share: float = Field(0.5, ge=0, le=1)
     history_share: float = Field(0.9, gt=0, le=1)
+    least_interval: int = Field(50, ge=1)
     num_codes: int = Field(256, ge=2)
     code_temperature: float = Field(0.25, gt=0)
     codebook_decay: float = Field(0.99, ge=0, lt=1)
@@ -87,7 +91,8 @@ class DCKD(Distiller):
             "depend on their scale. The cross-entropy has one softmax, as the "
             "paper intends; the released code applies it twice. The history network follows the student as "
             "in the paper, in the released code its running mean. It is updated every 1/300, 2/300 and 3/300 of the "
-            "training in its three thirds, which are the published 1000, 2000 and 3000 of 300000 iterations. Noisy "
+            "training in its three thirds, which are the published 1000, 2000 and 3000 of 300000 iterations, but not "
+            "more often than every 50 steps, where the history would be the student itself. Noisy "
             "copies are not clipped. The released option files add the teacher's answer to an augmented image, which "
             "the paper's loss does not have; neither does this one. Published with L1 for both images; here both use "
             "the restoration loss of the run."
@@ -122,7 +127,7 @@ class DCKD(Distiller):
     @torch.no_grad()
     def _update_history(self, lesson: Lesson) -> None:
         """Lets the history network follow where it is due; not again where this step is repeated."""
-        if is_update_step(lesson.step, lesson.progress):
+        if is_update_step(lesson.step, lesson.progress, self.config.least_interval):
             share = self.config.history_share * (self.history_step < lesson.step)
             follow(self.history, self.student, share)
             self.history_step.clamp_min_(lesson.step)
@@ -247,12 +252,12 @@ def code_cross_entropy(student: Tensor, teacher: Tensor, double_softmax: bool = 
     return -(torch.softmax(teacher, dim=-1) * torch.log_softmax(logits, dim=-1)).sum(dim=-1).mean()
 
 
-def is_update_step(step: int, progress: float) -> bool:
+def is_update_step(step: int, progress: float, least_interval: int = 1) -> bool:
     """Whether the history network follows before this step: after every 1, 2 and 3 of 300 parts, in three thirds."""
     if step == 0:
         return False
     num_steps, third = round(step / progress), math.ceil(3 * progress)
-    return step % max(1, round(third * num_steps / 300)) == 0
+    return step % max(least_interval, round(third * num_steps / 300)) == 0
 
 
 @torch.no_grad()

@@ -75,6 +75,11 @@ def test_updates_are_those_of_the_published_schedule():
     assert [step for step in range(12) if is_update_step(step, step / 12)] == list(range(1, 12))
 
 
+def test_a_short_training_does_not_flee_from_itself():
+    least = DCKDConfig().least_interval
+    assert [step for step in range(160) if is_update_step(step, step / 160, least)] == [50, 100, 150]
+
+
 @pytest.mark.parametrize(
     "options", [{}, {"double_softmax": True, "num_negatives": 3, "code_temperature": 1.0, "restoration_loss": "l1"}]
 )
