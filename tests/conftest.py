@@ -1,5 +1,6 @@
 """Shared fixtures: a real set in miniature, and the --benchmark option."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,7 +26,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(autouse=True)
 def two_threads() -> None:
-    torch.set_num_threads(2)
+    # Beside another worker (`pytest -n 2`), threads of two processes on two cores would wait for one another.
+    torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
 
 
 @pytest.fixture

@@ -208,6 +208,7 @@ def test_files_are_scored_in_order_and_few_are_in_memory_at_once(tmp_path):
         def read(self):
             return Counted(self.level)
 
+    torch.set_num_threads(2)
     lock = threading.RLock()
     items = [Item(f"{k}", Made(100), Made(100 + k)) for k in range(1, 41)]
     protocol = Protocol("psnr", "", {"psnr_db": "psnr_rgb"})

@@ -1,5 +1,6 @@
 """The option --benchmark: the benchmark suite and nothing else; without it, none of the suite."""
 
+import os
 import subprocess
 import sys
 
@@ -18,7 +19,9 @@ PLAIN = "tests/harness/test_registry.py"
 )
 def test_benchmarks_run_alone_or_not_at_all(arguments, is_run):
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
-    text = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False).stdout
+    # A worker of `pytest -n` tells so by its environment, and plugins would take the inner run for a worker.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
+    text = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment).stdout
     assert ("passed" in text) == is_run
     assert ("skipped" in text) != is_run
     assert "failed" not in text and "error" not in text

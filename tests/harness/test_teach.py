@@ -160,7 +160,8 @@ def test_the_command_imports(weights, real_set, tmp_path):
     assert "removal teacher" in result.output and "imported from" in result.output
 
 
-def test_the_list_names_sizes_and_official_weights():
-    output = CliRunner().invoke(app, ["list"], env={"COLUMNS": "400"}).output
+def test_the_list_names_sizes_and_official_weights(monkeypatch):
+    monkeypatch.setattr(run.console, "_width", 400)
+    output = CliRunner().invoke(app, ["list"]).output
     assert "Sizes: base, base_bias_free" in output
     assert "Official weights: derain, motion_deblur" in output
