@@ -7,8 +7,7 @@ from pydantic import Field
 from torch import Tensor
 
 from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Reference, Role
-from bench.features import precise
-from bench.wavelets import haar
+from bench.wavelets import band_distances
 
 
 class MTKDConfig(MethodConfig):
@@ -79,6 +78,5 @@ def wavelet_loss(student: Tensor, teacher: Tensor, num_levels: int) -> Tensor:
     References:
         Y. Jiang et al., "MTKD: Multi-Teacher Knowledge Distillation for Image Super-Resolution", ECCV 2024.
     """
-    difference = precise(student) - teacher  # the transform is linear, so that of the difference is enough
-    low, high = haar(difference, num_levels)
-    return torch.stack([bands.abs().mean() for bands in (low, *high)]).sum()
+    low, high = band_distances(student, teacher, num_levels)
+    return torch.stack([low, *high]).sum()

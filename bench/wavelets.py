@@ -4,6 +4,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from bench.features import precise
+
+
+def band_distances(image: Tensor, other: Tensor, num_levels: int) -> tuple[Tensor, Tensor]:
+    """The mean absolute differences of two images' Haar bands: the low one, and the high ones of each level.
+
+    Args:
+        image: ``(N, C, H, W)``.
+        other: Same shape.
+        num_levels: At least 1.
+
+    Returns:
+        A scalar, and ``(num_levels,)``, finest level first.
+    """
+    low, high = haar(precise(image) - other, num_levels)  # linear, so that the transform of the difference is enough
+    return low.abs().mean(), torch.stack([bands.abs().mean() for bands in high])
+
 
 def haar(image: Tensor, num_levels: int) -> tuple[Tensor, list[Tensor]]:
     """Splits an image into a low band and the high bands of each level.
