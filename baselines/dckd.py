@@ -32,8 +32,8 @@ class DCKDConfig(MethodConfig):
             hundred steps, the published intervals are a step or two, the history is the student itself, and the
             contrastive term drives its image away from anything without bound.
         num_codes: Entries of the codebook. Ours; the published one is of a pretrained VQGAN and has 1024.
-        code_temperature: Of the softmax over codes, in units of the variance of the features. Ours: at 0.25 the
-            probabilities of a vector spread over some 60 of the 256 codes, for reduced NAFNets.
+        code_temperature: Of the softmax over codes, in units of the variance of the features. Ours: so that the
+            probabilities of a vector spread over many codes, and not over all.
         codebook_decay: Of the running means that the codes are. 0.99 in the appendix of VQ-VAE.
         double_softmax: Whether codes are compared as in the released code, where the student's probabilities pass a
             second softmax and the gradient does not vanish where they are the teacher's.

@@ -22,7 +22,7 @@ class FAKDConfig(MethodConfig):
             [0, 255]; in [0, 1] it is 10 / 255.
         largest_side: The longest side, in positions, at which affinities are taken, whose matrices have this to the
             power of 4 entries; larger levels are average-pooled. Ours, half the side of the release's crops, which it
-            does not pool: a side of 32 makes a step of reduced NAFNets several times as long.
+            does not pool.
     """
 
     output_share: float = Field(0.5, gt=0, lt=1)

@@ -37,7 +37,7 @@ class SKDConfig(MethodConfig):
         temperature: lambda, by which the products of features are divided before the softmax. Not stated where we
             could look; ours.
         sigma: Width of the kernel, in units of the features. Not stated where we could look; ours. Squared differences
-            far below it, such as the 0.01 to 0.1 of reduced NAFNets, make the kernel a half of them.
+            far below its square make the kernel a half of them.
         norm: Squared differences are averaged (``mean``) over the elements of a sample or, as the equation is printed,
             added (``sum``). Added, those of any real level drive the kernel to 1, where it has no gradient; ours.
         softmax_axis: Of the attention between positions: ``last`` as it is printed, or ``convex``, the other axis,

@@ -69,10 +69,11 @@ def run_cohort(plans: Sequence[Plan], planner: Planner, progress: StepProgress) 
     if not all(member.is_done for member in members):
         steps = max(member.training.steps for member in members)
         progress.start(Cohort(tuple(plan.cell for plan in plans)).name, steps)
+    total_steps = planner.recipe(first).steps  # the grid's, also for a member that takes more
     with prefetched(draw, planner.params.workers) as batches:
 
         def teach(step: int) -> Lesson:
-            return Lesson(batches(step), teachers, step, first.seed, planner.recipe(first).steps)
+            return Lesson(batches(step), teachers, step, first.seed, total_steps)
 
         fit(members, teach, planner.params.checkpoint_seconds, progress.step)
     return _score_members(plans, members, planner, started)

@@ -70,7 +70,8 @@ class Registry(Mapping[str, T], Generic[T]):
             hint = "give the dotted path of a module that Python finds from here, such as my_package.my_method"
             raise ValueError(f"{self.kind} {module!r}: {error}; {hint}") from error
         new = [name for name in self._entries if name not in before]
-        names = new or [name for name, entry in before.items() if getattr(entry, "__module__", "") == module]
+        inside = f"{module}."
+        names = new or [n for n, entry in before.items() if f"{getattr(entry, '__module__', '')}.".startswith(inside)]
         if not names:
             raise ValueError(f"{self.kind} {module!r}: the module registers no {self.kind}")
         return names

@@ -38,7 +38,8 @@ def is_documented(method: Method) -> None:
     require(bool(method.reference.title), "its reference has no title")
     about = inspect.getdoc(method) or ""
     require("Terms:" in about, "its docstring has no section `Terms:` with the formula of every term")
-    for name in Trial(method).start()(Trial(method).lesson()):
+    trial = Trial(method)
+    for name in trial.start()(trial.lesson()):
         require(f"``{name}``" in about, f"its docstring does not explain the term ``{name}``")
 
 

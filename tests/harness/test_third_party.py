@@ -47,6 +47,7 @@ def test_a_dotted_path_joins_the_grid(my_lab, make_params, workspace):
 
 def test_a_path_that_is_given_twice_is_found_twice(my_lab):
     assert METHODS.load("my_lab.edge_kd") == METHODS.load("my_lab.edge_kd") == ["edge_kd"]
+    assert METHODS.load("my_lab") == ["edge_kd"], "and so is the package that it is in"
 
 
 def test_names_alone_leave_the_grid_as_it_is(make_params):
