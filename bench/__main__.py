@@ -49,9 +49,49 @@ def teach(
     if weights is None:
         if network is None or source or spandrel:
             raise ValueError("name the --network to train teachers for, or the file to import with --weights")
-        run.run_and_exit(grid, workspace, Filters((task,), (network,)), is_teachers_only=True)
+        run.exit_with(lambda: run.run_grid(grid, workspace, Filters((task,), (network,)), is_teachers_only=True))
     else:
         run.exit_with(lambda: import_teacher(weights, grid, workspace, task, network, source, spandrel))
+
+
+@app.command()
+def verify(
+    cell: Annotated[
+        str, typer.Argument(metavar="CELL", help="A cell such as denoising/nafnet/seed0/slkd, or a record of one.")
+    ],
+    teachers: Annotated[
+        bool, typer.Option("--teachers", help="Train its teachers again, too, though their weights are here.")
+    ] = False,
+    profile: Profile = None,
+    params: ParamsFile = None,
+    results: Annotated[
+        Path | None, typer.Option(help="Where its records are.", show_default="results, results/PROFILE")
+    ] = None,
+) -> None:
+    """Trains and scores a cell again, in a temporary folder, and compares every bit with its records.
+
+    The grid is the one that the record tells; of records that do not tell, that of --profile or --params. Exit codes: 0
+    everything is the same, 1 something differs, which is listed.
+    """
+    import tempfile
+
+    from bench.record import find_records, read_cell
+    from bench.verify import verify
+
+    _, workspace = run.open_grid(profile, params, results=results)
+    records = find_records(cell, workspace.results)
+    told = read_cell(records[0]).run.provenance.get("options")
+    grid, workspace = run.open_grid(profile, params, results=results) if told is None else run.open_told(told)
+    with tempfile.TemporaryDirectory() as scratch:
+        comparisons = verify(records, grid, workspace, Path(scratch), teachers)
+    for comparison in comparisons:
+        verdict = "differs" if comparison.differing else "reproduced, every bit"
+        lines = [f"{comparison.path}: {verdict}", *(f"  {text}" for text in comparison.differing)]
+        if comparison.differing:
+            lines += [f"  not as it was: {text}" for text in comparison.conditions]
+        run.console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+    if any(comparison.differing for comparison in comparisons):
+        raise typer.Exit(run.FAILED)
 
 
 @app.command()

@@ -1,6 +1,8 @@
 """Cells, the unit of the benchmark, and the cohorts in which they are trained."""
 
 import itertools
+import re
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,12 +68,14 @@ class Workspace:
         runs: Checkpoints and trained weights; not for version control.
         data: The embedded data sets.
         datasets: Real data sets.
+        options: The options of a command line that lead to this grid and workspace, each followed by its value.
     """
 
     results: Path
     runs: Path
     data: Path = Path("data")
     datasets: Path = Path("datasets")
+    options: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, profile: str, results: Path | None = None, scored_on: str = "") -> "Workspace":
@@ -101,9 +105,30 @@ class Workspace:
         """The checkpoint of a cell; after its last step, its trained weights."""
         return self.runs / cell.path / "checkpoint.pt"
 
+    def command(self, cell: Cell) -> str:
+        """The command that trains and scores a cell, with the teachers that it asks."""
+        verb, which = "bench teach", ["--task", cell.task, "--network", cell.network]
+        if cell.role == "student":
+            verb = "bench.run"
+            which += ["--method", cell.method, "--seed", str(cell.seed), "--teacher", cell.teacher]
+        return shlex.join(["python", "-m", *verb.split(), *self.options, *which])
+
+    def lock(self, cell: Cell) -> Path:
+        """The file that says which process works on a cell."""
+        return self.runs / "locks" / f"{cell.path}.json"
+
+    def log(self, cohort: str) -> Path:
+        """What was logged while the cells of a cohort were trained and scored, by its name."""
+        return self.runs / "logs" / f"{cohort}.log"
+
     def imported(self, cell: Cell) -> Path:
         """The weights of a teacher that is not trained here, where there are any."""
         return self.runs / cell.path / "imported.pt"
+
+
+def dataset_name(root: Path) -> str:
+    """Makes a registry-style name out of a folder's: ``SOTS-indoor`` becomes ``sots_indoor``."""
+    return re.sub(r"[^a-z0-9]+", "_", root.resolve().name.lower()).strip("_") or "data"
 
 
 def teacher_cell(task: str, network: str, role: Literal["removal", "reconstruction"], params: Params) -> Cell:

@@ -11,19 +11,18 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from bench.batch import Batch
 from bench.cell import Cell, Cohort
 from bench.config import digest
-from bench.datasets.base import draw_batch
 from bench.datasets.loader import prefetched
 from bench.distiller import METHODS, Distiller, Lesson, Role
 from bench.evaluate import Scores, score
+from bench.ingredients import new_distiller, training_batch
+from bench.judge import Plan
 from bench.networks.base import RestorationNetwork, weights_digest
-from bench.plan import Plan, Planner
+from bench.plan import Planner
 from bench.progress import StepProgress
 from bench.provenance import provenance
 from bench.record import CellRecord, RunInfo, write_history, write_per_image, write_record
-from bench.seeding import generator
 from bench.train import Member, fit
 
 log = logging.getLogger(__name__)
@@ -31,13 +30,16 @@ log = logging.getLogger(__name__)
 Load = Callable[[Cell], RestorationNetwork]
 
 
-def run_cohort(plans: Sequence[Plan], planner: Planner, progress: StepProgress) -> dict[Cell, Exception]:
+def run_cohort(
+    plans: Sequence[Plan], planner: Planner, progress: StepProgress, is_fail_fast: bool = False
+) -> dict[Cell, Exception]:
     """Trains and scores the cells of a cohort that are not up to date.
 
     Args:
         plans: The plans of the cohort's cells.
         planner: Of the grid they belong to; the teachers they ask must be trained.
         progress: Is told about every step.
+        is_fail_fast: Whether a failure of one stops the others, which then have a checkpoint and no record.
 
     Returns:
         The cells that failed, with the reason; they have no record.
@@ -45,27 +47,25 @@ def run_cohort(plans: Sequence[Plan], planner: Planner, progress: StepProgress) 
     started = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
     for plan in plans:
         if plan.status == "unsupported":
-            _write_skipped(plan, planner, _run_info(*started))
+            _write_skipped(plan, planner, _run_info(plan, planner, started))
     plans = [plan for plan in plans if plan.status in ("run", "resume")]
     if not plans:
         return {}
     first = plans[0].cell
     imported = planner.imported(first)
     if imported:
-        run = _run_info(*started, weights_file=imported.file, weights_source=imported.source)
+        origin = {"weights_file": imported.file, "weights_source": imported.source}
+        run = _run_info(plans[0], planner, started, **origin)
         _score(plans[0], imported.network, planner, run)
         return {}
     # If all that is left is to score, the shapes of the teachers are enough.
-    load = partial(load_network, planner=planner) if any(plan.steps_left for plan in plans) else planner.build
+    is_training = any(plan.steps_left for plan in plans)
+    load = partial(load_network, planner=planner) if is_training else planner.build
     teachers = _networks([plan.cell for plan in plans], planner, load)
-    members = [_member(plan, planner, teachers) for plan in plans]
+    digests = {role: weights_digest(network) for role, network in teachers.items()} if is_training else None
+    members = [_member(plan, planner, teachers, digests) for plan in plans]
     training = planner.training(first)
-    source = planner.data(first.task).training
-
-    def draw(step: int) -> Batch:
-        batch = draw_batch(source, first.seed, step, training.batch_size, training.crop_size)
-        return Batch(batch.clean, batch.clean) if first.role == "reconstruction" else batch
-
+    draw = partial(training_batch, first, planner.data(first.task).training, training)
     if not all(member.is_done for member in members):
         steps = max(member.training.steps for member in members)
         progress.start(Cohort(tuple(plan.cell for plan in plans)).name, steps)
@@ -75,7 +75,7 @@ def run_cohort(plans: Sequence[Plan], planner: Planner, progress: StepProgress) 
         def teach(step: int) -> Lesson:
             return Lesson(batches(step), teachers, step, first.seed, total_steps)
 
-        fit(members, teach, planner.params.checkpoint_seconds, progress.step)
+        fit(members, teach, planner.params.checkpoint_seconds, progress.step, is_fail_fast)
     return _score_members(plans, members, planner, started)
 
 
@@ -89,10 +89,18 @@ def _score_members(
         try:
             if member.error:
                 raise member.error
-            outcome = {"steps": member.step, "terms": member.terms, "initial_sha256": initial_sha256}
+            if not member.is_done:  # stopped by the failure of another
+                continue
+            outcome = {
+                "steps": member.step,
+                "terms": member.terms,
+                "initial_sha256": initial_sha256,
+                "teacher_weights": member.teacher_weights,
+                "micro_batches": member.micro_batches,
+            }
             if member.history:  # before the records, which say that nothing is left to do
                 write_history(planner.workspace.history(plan.cell), member.history)
-            _score(plan, member.distiller.student, planner, _run_info(*started), **outcome)
+            _score(plan, member.distiller.student, planner, _run_info(plan, planner, started), **outcome)
         except Exception as error:  # a failed cell is reported, the others go on
             log.error("%s failed: %s", plan.cell.path, error, exc_info=member.error is None)
             failures[plan.cell] = error
@@ -163,24 +171,32 @@ def score_network(
 
 
 def _distiller(cell: Cell, planner: Planner, teachers: Mapping[Role, RestorationNetwork]) -> Distiller:
-    """A cell's method and student; the adapters' initial weights depend on the seed and the method alone."""
-    student = planner.build(cell)
+    """A cell's student and method, before training."""
     if cell.teacher == "oracle":
         _, teachers = planner.pair(cell)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(generator("adapters", cell.method, cell.seed).integers(2**31)))
-        distiller = METHODS[cell.method](student, teachers, planner.method_config(cell))
-    return distiller.to(memory_format=torch.channels_last)
+    return new_distiller(cell, planner.build(cell), teachers, planner.method_config(cell))
 
 
-def _member(plan: Plan, planner: Planner, teachers: Mapping[Role, RestorationNetwork]) -> Member:
-    """A cell ready to train."""
+def _member(
+    plan: Plan,
+    planner: Planner,
+    teachers: Mapping[Role, RestorationNetwork],
+    digests: Mapping[Role, str] | None,
+) -> Member:
+    """A cell ready to train; the digests are those of the weights of the teachers."""
     cell = plan.cell
-    distiller, asks_oracle = _distiller(cell, planner, teachers), cell.teacher == "oracle"
-    training = planner.training(cell)
-    about = {"network": cell.network, "size": planner.size(cell), "role": cell.role}
-    path = planner.workspace.checkpoint(cell)
-    return Member(cell.path, distiller, training, path, plan.config_sha256, about, asks_oracle)
+    asked = planner.asked(cell)
+    return Member(
+        cell.path,
+        _distiller(cell, planner, teachers),
+        planner.training(cell),
+        planner.workspace.checkpoint(cell),
+        plan.config_sha256,
+        about={"network": cell.network, "size": planner.size(cell), "role": cell.role},
+        asks_oracle=cell.teacher == "oracle",
+        teacher_weights=None if digests is None else {role: digests[role] for role in asked},
+        micro_batches=plan.micro_batches,
+    )
 
 
 def _score(plan: Plan, network: RestorationNetwork, planner: Planner, run: RunInfo, **training: Any) -> None:
@@ -202,6 +218,7 @@ def _score(plan: Plan, network: RestorationNetwork, planner: Planner, run: RunIn
             input_metrics=inputs,
             unavailable=planner.data(plan.cell.task).unavailable(test_set),
             num_images=len(scores.names),
+            weights_sha256=weights_digest(network),
             **training,
         )
         path = planner.workspace.record(plan.cell, test_set)
@@ -229,6 +246,7 @@ def _record(plan: Plan, test_set: str, planner: Planner, run: RunInfo, **outcome
         seed=cell.seed,
         teacher=cell.teacher,
         control=planner.control(cell),
+        pays_for=METHODS[cell.method].pays_for if cell.role == "student" else (),
         test_set=test_set,
         protocol=protocol.name,
         signatures=protocol.signatures(planner.params.tiling),
@@ -240,11 +258,15 @@ def _record(plan: Plan, test_set: str, planner: Planner, run: RunInfo, **outcome
     )
 
 
-def _run_info(started: float, started_at: str, **origin: str) -> RunInfo:
+def _run_info(plan: Plan, planner: Planner, started: tuple[float, str], **origin: str) -> RunInfo:
     """Timings of the cohort up to now, and where the numbers come from."""
+    began, began_at = started
+    here = {"device": "cpu", "precision": "float32", "threads": torch.get_num_threads()}
+    options = {"options": list(planner.workspace.options), "reproduce": planner.workspace.command(plan.cell)}
+    retried = {"retried_after": plan.retried_after} if plan.retried_after else {}
     return RunInfo(
-        seconds=round(time.monotonic() - started, 1),
+        seconds=round(time.monotonic() - began, 1),
         peak_memory_mb=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
-        started_at=started_at,
-        provenance=provenance() | origin,
+        started_at=began_at,
+        provenance=provenance() | here | options | retried | origin,
     )

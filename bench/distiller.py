@@ -91,6 +91,11 @@ class Lesson:
         self._answers: dict[tuple[int, int], Features] = {}
         self._perceived: dict[tuple[int, int], Levels] = {}
 
+    def split(self, num_parts: int) -> "list[Lesson]":
+        """Lessons on parts of the batch, for whom the whole does not fit into memory; teachers answer each anew."""
+        batches = zip(self.degraded.chunk(num_parts), self.clean.chunk(num_parts), strict=True)
+        return [Lesson(Batch(*batch), self._teachers, self.step, self.seed, self.total_steps) for batch in batches]
+
     @property
     def progress(self) -> float:
         """The share of the training that is done before this step, in [0, 1).

@@ -8,14 +8,20 @@ from typing import Annotated, Any
 import typer
 
 from bench.metrics.signature import explain as in_words
-from bench.record import ScoresRecord, read_cell, read_scores
+from bench.origin import origin
+from bench.record import ScoresRecord, find_records, read_cell, read_scores
 from bench.run import console, open_grid, with_methods, with_teachers
 from bench.table import METRIC_TITLES, in_order, number
 
 
 def explain(
     record: Annotated[
-        Path | None, typer.Argument(help="A record of a cell, or the JSON file of `evaluate`.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="[RECORD|CELL]",
+            help="A record, all records of a cell such as denoising/nafnet/seed0/slkd, or the JSON file of `evaluate`.",
+            show_default=False,
+        ),
     ] = None,
     method: Annotated[
         str | None, typer.Option(help="Draw figures of the student that this method trained; a name, or a dotted path.")
@@ -41,15 +47,17 @@ def explain(
 ) -> None:
     """Says what the numbers of a RECORD are; or, with --method and --task, draws figures of a trained student.
 
-    The words: of what the numbers are, and by which definition, field by field. The figures: the loss terms over
+    The words: of what the numbers are, by which definition, field by field, from what they were made - code, images,
+    weights, machine - and the commands that make and check them again. The figures: the loss terms over
     training, what student and teacher restore, and what the method sees of both, such as the images and statistics that
     it compares. Every figure comes with a hint of what to look at.
     """
-    options = (method, task, network, seed, teacher, test_set, image, profile, params, data_root, set_, results, out)
+    options = (method, task, network, seed, teacher, test_set, image, out)
     if record is not None:
         if any(option is not None for option in options):
             raise ValueError(f"choose one: the record {record} in words, or figures of a --method, without a RECORD")
-        _print("\n".join(_lines(record)))
+        _, workspace = open_grid(profile, params, data_root, results=results, settings=set_ or ())
+        _print("\n\n".join("\n".join(_lines(path)) for path in find_records(record, workspace.results)))
         return
     if method is None or task is None:
         raise ValueError("name a RECORD to have it in words, or --method and --task to have a student in figures")
@@ -85,6 +93,9 @@ def _lines(path: Path) -> Iterator[str]:
             yield f"  {error}"
     for key, reason in about.get("unavailable", {}).items():
         yield f"\n{METRIC_TITLES.get(key, key)} was not computed: {reason}"
+    if about["kind"] == "cell":
+        yield ""
+        yield from origin(path, read_cell(path))
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -107,7 +118,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path}: a record of kind {kind!r} holds no scores; give one of a cell, or of `evaluate`")
     cell = read_cell(path)
     if cell.status != "ok":
-        return {"title": f"skipped: {cell.reason}", "signatures": {}, "metrics": {}}
+        return {"title": f"skipped: {cell.reason}", "signatures": {}, "metrics": {}, "kind": "cell"}
     who = cell.method if cell.role == "student" else f"{cell.role} teacher"
     return cell.model_dump() | {
         "title": f"{who} ({cell.network}/{cell.size}, seed {cell.seed}, {cell.steps} steps) on {cell.test_set}, task "

@@ -1,53 +1,39 @@
-"""What a run would do: each cell's resolved configuration, and whether its records are up to date."""
+"""What goes into each cell of a grid: networks, teachers, data, and its resolved configuration."""
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import ValidationError
 
 from bench.cell import Cell, Cohort, Filters, Workspace, expand, teacher_cell
+from bench.checkpoint import read_checkpoint
 from bench.complexity import complete_macs, record_path
 from bench.config import Params, Training, describe_errors, digest, student_label
 from bench.datasets.base import Shelf
 from bench.distiller import METHODS, MethodConfig, Oracle, Role
+from bench.evaluate import score
+from bench.fingerprint import UNNAMED, Definition, fingerprint
 from bench.imported import ImportedTeacher
-from bench.networks.base import RestorationNetwork, build_network
+from bench.ingredients import initial_network, new_distiller, training_batch
+from bench.metrics.metric import METRICS, WEIGHTS
+from bench.metrics.protocol import Protocol
+from bench.networks.base import NETWORKS, RestorationNetwork
 from bench.perceptual import VGG19Weights
 from bench.record import read_cell, read_network
 from bench.registry import UnknownNameError
 from bench.sources import TaskData
 from bench.tasks.base import TASKS
-from bench.train import read_checkpoint
-
-Status = Literal["run", "resume", "up to date", "unsupported"]
+from bench.train import Member, fit
 
 INPUT_SIZE = 256
 """Side of the image for which networks are counted."""
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What a run would do with a cell, and why.
-
-    Attributes:
-        config: Everything that decides the trained weights.
-        config_sha256: Its digest, kept in the checkpoint.
-        steps_left: Optimiser steps that would be taken.
-    """
-
-    cell: Cell
-    status: Status
-    detail: str
-    config: dict[str, Any]
-    config_sha256: str
-    steps_left: int = 0
-
-
 class Planner:
-    """Resolves and judges the cells of one grid."""
+    """Resolves the cells of one grid."""
 
     def __init__(self, params: Params, workspace: Workspace) -> None:
         self.params = params
@@ -55,6 +41,7 @@ class Planner:
         self._data: dict[str, TaskData] = {}
         self._imported: dict[Cell, ImportedTeacher | None] = {}
         self._described: dict[tuple[str, str, bool], RestorationNetwork] = {}
+        self._identities: dict[Cell, str] = {}
         self._macs_of: dict[tuple[str, str], int] = {}
         self.vgg19 = VGG19Weights.find() if params.perceptual == "vgg19" else None
 
@@ -98,14 +85,18 @@ class Planner:
 
     def teachers(self, cell: Cell) -> dict[Role, Cell]:
         """The trained networks that a student's cell asks, by role: an oracle takes the place of its teachers only."""
-        roles = METHODS[cell.method].teacher_roles if cell.role == "student" else ()
         asked: dict[Role, Cell] = {}
-        for role in roles:
-            if role != "perceptual" and cell.teacher == "trained":
+        for role in self.asked(cell):
+            if role != "perceptual":
                 asked[role] = teacher_cell(cell.task, cell.network, role, self.params)
-            elif role == "perceptual" and not self.vgg19:
+            elif not self.vgg19:
                 asked[role] = teacher_cell(cell.task, cell.network, "removal", self.params)
         return asked
+
+    def asked(self, cell: Cell) -> tuple[Role, ...]:
+        """The roles of the networks with weights that a cell asks."""
+        roles = METHODS[cell.method].teacher_roles if cell.role == "student" else ()
+        return tuple(role for role in roles if role == "perceptual" or cell.teacher == "trained")
 
     def perceptual(self, cell: Cell) -> dict[str, str] | None:
         """Which network's features a method compares images by, for its configuration; None where it does not."""
@@ -113,7 +104,7 @@ class Planner:
             return None
         if self.vgg19:
             return {"features": "VGG19", "sha256": self.vgg19.sha256}
-        return {"features": "removal teacher", "sha256": digest(self.resolve(self.teachers(cell)["perceptual"]))}
+        return {"features": "removal teacher", "sha256": self.identity(self.teachers(cell)["perceptual"])}
 
     def method_config(self, cell: Cell) -> MethodConfig:
         """The method's hyper-parameters: its defaults, the grid's restoration loss, and what the params file sets.
@@ -174,16 +165,16 @@ class Planner:
         imported = self.imported(cell)
         if imported:
             return imported.network
-        return build_network(cell.network, cell.size(self.params), cell.seed, residual=cell.role != "reconstruction")
+        return initial_network(cell, cell.size(self.params))
 
     def resolve(self, cell: Cell) -> dict[str, Any]:
-        """Everything that decides a cell's trained weights, teachers included by digest."""
+        """Everything that decides a cell's trained weights: code by module, images and teachers by digest."""
         imported = self.imported(cell)
         if imported:
             about = {"task": cell.task, "role": cell.role, "network": cell.network, "threads": self.params.threads}
             return about | {"imported": imported.identity}
         perceptual = self.perceptual(cell)
-        asked = {r: digest(self.resolve(teacher)) for r, teacher in self.teachers(cell).items() if r != "perceptual"}
+        asked = {role: self.identity(teacher) for role, teacher in self.teachers(cell).items() if role != "perceptual"}
         return {
             "task": cell.task,
             "role": cell.role,
@@ -197,7 +188,29 @@ class Planner:
             "training_data": self.data(cell.task).training_digest,
             "teachers": "oracle" if cell.teacher == "oracle" else asked,
             **({"perceptual": perceptual} if perceptual else {}),
+            "code": self._training_code(cell),
         }
+
+    def identity(self, cell: Cell) -> str:
+        """The digest of a cell's configuration."""
+        if cell not in self._identities:
+            self._identities[cell] = digest(self.resolve(cell))
+        return self._identities[cell]
+
+    def _training_code(self, cell: Cell) -> dict[str, str]:
+        """Digests of the code that decides a cell's trained weights, by module."""
+        data = self.data(cell.task)
+        compares = (VGG19Weights,) if self.vgg19 and self.perceptual(cell) else ()
+        makes = (initial_network, new_distiller, training_batch, Member, fit)
+        shows = (type(data.training), type(data.task.degradation))
+        return fingerprint(METHODS[cell.method], NETWORKS[cell.network], *makes, *shows, *compares)
+
+    def _scoring_code(self, cell: Cell, test_set: str) -> dict[str, str]:
+        """Digests of the code that decides the scores of a trained network, by module."""
+        data = self.data(cell.task)
+        metrics = (Definition(METRICS.origin(name), UNNAMED) for name in data.protocol(test_set).metrics.values())
+        shows = (type(data.test_sets[test_set]), type(data.task.degradation))
+        return fingerprint(score, Protocol, NETWORKS[cell.network], *shows, *metrics)
 
     def pair(self, cell: Cell) -> tuple[RestorationNetwork, dict[Role, RestorationNetwork]]:
         """The networks of a cell and of those it asks by role; without memory for weights unless imported."""
@@ -233,31 +246,6 @@ class Planner:
             part = "train" if cell.role == "student" else f"teachers.{cell.role}"
             raise ValueError(f"{part}.crop_size: {cell.path} needs a multiple of {multiple}, got {side}")
 
-    def plan(self, cell: Cell) -> Plan:
-        """Judges a cell by its records and its checkpoint."""
-        config = self.resolve(cell)
-        sha256 = digest(config)
-        stale = [name for name in self.data(cell.task).test_sets if not self._is_current(cell, name, config)]
-        student, teachers = self.pair(cell)
-        reason = METHODS[cell.method].unsupported(student, teachers)
-        imported = self.imported(cell)
-        status: Status
-        steps_left = 0
-        if not stale:
-            status, detail = "up to date", reason or ""
-        elif imported:
-            status, detail = "run", f"imported from {imported.file}, to score on {', '.join(stale)}"
-        elif reason:
-            status, detail = "unsupported", reason
-        else:
-            self.check_crops(cell, (student, *teachers.values()))
-            state = read_checkpoint(self.workspace.checkpoint(cell), sha256)
-            done, steps = state["step"] if state else 0, self.training(cell).steps
-            status, steps_left = "resume" if done else "run", steps - done
-            todo = f"{steps_left} of {steps} steps, then score on" if steps_left else "trained, to score on"
-            detail = f"{todo} {', '.join(stale)}"
-        return Plan(cell, status, detail, config, sha256, steps_left)
-
     def record_config(self, cell: Cell, test_set: str, config: dict[str, Any]) -> dict[str, Any]:
         """Everything that decides a record: the cell's configuration, the test set and its protocol."""
         protocol = self.data(cell.task).protocol(test_set)
@@ -266,30 +254,52 @@ class Planner:
             "test_set": test_set,
             "test_data": self.data(cell.task).test_digests[test_set],
             "signatures": protocol.signatures(self.params.tiling),
+            "scoring_code": self._scoring_code(cell, test_set),
         }
 
-    def _is_current(self, cell: Cell, test_set: str, config: dict[str, Any]) -> bool:
-        path = self.workspace.record(cell, test_set)
-        return path.exists() and read_cell(path).config_sha256 == digest(self.record_config(cell, test_set, config))
-
-    def plans(self, cohorts: Iterable[Cohort]) -> list[list[Plan]]:
-        """The plans of all cells, cohort by cohort.
-
-        A teacher whose records are up to date but whose weights are gone is trained again if a student needs it.
-        """
-        planned = [[self.plan(cell) for cell in cohort.cells] for cohort in cohorts]
-        training = [plan.cell for plans in planned for plan in plans if plan.steps_left]
-        needed = {teacher for cell in training for teacher in self.teachers(cell).values()}
-        return [[self._with_weights(plan, plan.cell in needed) for plan in plans] for plans in planned]
-
-    def _with_weights(self, plan: Plan, is_needed: bool) -> Plan:
-        if plan.status != "up to date" or not is_needed or self.imported(plan.cell) or self.trained(plan.cell):
-            return plan
-        steps = self.training(plan.cell).steps
-        detail = "its records are up to date, but a student needs its weights"
-        return replace(plan, status="run", detail=detail, steps_left=steps)
+    def checkpoint(self, cell: Cell) -> dict[str, Any] | None:
+        """The state that a cell resumes from: of this configuration, and of the teachers that are on record."""
+        state = read_checkpoint(self.workspace.checkpoint(cell), self.identity(cell))
+        if state is None or any(
+            self.has_changed(cell, role, asked) for role, asked in state["teacher_weights"].items()
+        ):
+            return None
+        return state
 
     def trained(self, cell: Cell) -> dict[str, Any] | None:
         """The finished checkpoint of a cell, or None where its training is not complete."""
-        state = read_checkpoint(self.workspace.checkpoint(cell), digest(self.resolve(cell)))
+        state = self.checkpoint(cell)
         return state if state and state["step"] >= self.training(cell).steps else None
+
+    def has_changed(self, cell: Cell, role: str, asked: str) -> bool:
+        """Whether a teacher is on record with other weights than a student asked, as if it was trained elsewhere since.
+
+        Args:
+            cell: The student.
+            role: The teacher.
+            asked: Digest of the weights that were asked.
+        """
+        teacher = next((teacher for known, teacher in self.teachers(cell).items() if known == role), None)
+        paths = [self.workspace.record(teacher, name) for name in self.data(cell.task).test_sets] if teacher else []
+        known = {read_cell(path).weights_sha256 for path in paths if path.exists()} - {""}
+        return bool(known) and asked not in known
+
+    def files(self, cells: Iterable[Cell]) -> set[Path]:
+        """The files beside code that decide whether some cells are up to date, whether they are there or not.
+
+        Their folders are among them: these change when a file is added.
+        """
+        cells = list(cells)
+        sets = {cell.task: self.data(cell.task) for cell in cells}
+        items = (
+            item
+            for data in sets.values()
+            for pairs in (data.training, *data.test_sets.values())
+            for item in pairs.items
+        )
+        found = {picture.path for item in items for picture in item.pictures}
+        for cell in cells:
+            found.add(self.workspace.imported(cell))
+            found.update(self.workspace.record(cell, test_set) for test_set in sets[cell.task].test_sets)
+        found.update((self.workspace.results / "tables").glob("*"))
+        return found | {path.parent for path in found} | {WEIGHTS, *WEIGHTS.glob("*")}

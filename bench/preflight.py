@@ -8,7 +8,8 @@ from bench.datasets.items import Item
 from bench.datasets.leaks import find_leaks
 from bench.datasets.stamps import remembered
 from bench.datasets.verify import Finding, check_items
-from bench.plan import Plan, Planner
+from bench.judge import Plan
+from bench.plan import Planner
 from bench.sources import TaskData
 
 log = logging.getLogger(__name__)

@@ -1,26 +1,40 @@
 """Where a number came from: commit, versions, machine."""
 
+import hashlib
 import os
 import platform
+import shlex
 import subprocess
+import sys
 from functools import cache
 from importlib.metadata import version
 from typing import Any
 
+import psutil
+
 PACKAGES = ("slkd-bench", "torch", "numpy", "scipy", "pillow", "piq", "ptflops")
+
+
+SOURCES = ("*.py", "*.yaml", "pyproject.toml")
+"""What decides a result: a checkout is dirty if any of these differs from its commit."""
 
 
 @cache
 def provenance() -> dict[str, Any]:
-    """Commit and cleanliness of the checkout, package versions and hardware of this process."""
+    """Commit and cleanliness of the checkout, command line, package versions and hardware of this process."""
+    dirt = _git("status", "--porcelain", "--untracked-files=all", "--", *SOURCES)
+    diff = f"{dirt}\n{_git('diff', 'HEAD', '--', *SOURCES)}" if dirt else ""
     return {
         "commit": _git("rev-parse", "HEAD"),
-        "is_dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "is_dirty": bool(dirt),
+        "diff_sha256": hashlib.sha256(diff.encode()).hexdigest() if diff else "",
+        "command": shlex.join(["python", *sys.orig_argv[1:]]),
         "packages": {name: version(name) for name in PACKAGES},
         "python": platform.python_version(),
         "platform": platform.platform(terse=True),
         "processor": _processor(),
         "num_cpus": os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 2**30),
     }
 
 

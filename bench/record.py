@@ -2,8 +2,11 @@
 
 import csv
 import io
+import itertools
 import json
+import math
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -39,6 +42,7 @@ class CellRecord(StrictRecord):
     """The scores of one trained network on one test set.
 
     Attributes:
+        network: The registered family, after which the files of its tables are called.
         role: ``student``, or the teacher's role.
         size: The network's size preset.
         teacher: Whom the student asked: trained teachers, or an oracle that restores the clean image.
@@ -52,6 +56,11 @@ class CellRecord(StrictRecord):
         terms: The loss terms at the last step.
         initial_sha256: Digest of the network's initial weights, the same for all methods of a cohort; empty where none
             were trained.
+        weights_sha256: Digest of the trained weights; empty in records of earlier releases.
+        teacher_weights: Digest of the weights of every network that was asked, by role.
+        pays_for: The roles of the teachers whose passes the method pays for with steps of its own number.
+        micro_batches: In how many parts a batch was taken, their gradients added up, because the whole had not fitted
+            into memory; terms that compare the images of a batch see those of a part alone.
         config: Everything that decides the result; ``config_sha256`` is its digest.
         run: Timings and provenance.
     """
@@ -59,7 +68,7 @@ class CellRecord(StrictRecord):
     kind: Literal["cell"] = "cell"
     version: Literal[1] = 1
     task: str
-    network: str
+    network: str = Field(pattern="^[a-z0-9_]+$")
     size: str
     method: str
     role: Literal["student", "removal", "reconstruction"]
@@ -78,6 +87,10 @@ class CellRecord(StrictRecord):
     steps: int = 0
     terms: dict[str, float] = Field(default={})
     initial_sha256: str = ""
+    weights_sha256: str = ""
+    teacher_weights: dict[str, str] = Field(default={})
+    pays_for: tuple[str, ...] = ()
+    micro_batches: int = 1
     reference: dict[str, str | int] = Field(default={})
     config: dict[str, Any]
     config_sha256: str
@@ -188,8 +201,14 @@ class NetworkRecord(StrictRecord):
     published: PublishedCost | None = None
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Writes a file that is either there whole or not at all, whatever interrupts it; parents are made."""
+def write_atomically(path: Path, content: bytes, keep: Path | None = None) -> None:
+    """Writes a file that is either there whole or not at all, whatever interrupts it; parents are made.
+
+    Args:
+        path: The file.
+        content: What will be in it.
+        keep: Where the file that was there before is kept; None replaces it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -197,9 +216,21 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        if keep is not None and path.exists():
+            path.replace(keep)
         temporary.replace(path)
+        _sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes new names in a folder last through a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_record(path: Path, record: StrictRecord) -> None:
@@ -223,6 +254,25 @@ def write_per_image(
     write_atomically(path, text.getvalue().encode())
 
 
+def read_per_image(path: Path) -> dict[str, dict[str, float]]:
+    """Reads the value of every metric for every image: by metric, then by the image's name.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no such table; the message names it.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
+        try:
+            (_, *metrics), *rows = csv.reader(itertools.dropwhile(lambda line: line.startswith("#"), file))
+            names, *columns = zip(*rows, strict=True)
+            if len(set(names)) < len(names) or len(set(metrics)) < len(metrics):
+                raise ValueError("an image or a metric is there twice")
+            values = (dict(zip(names, map(float, column), strict=True)) for column in columns)
+            return dict(zip(metrics, values, strict=True))
+        except (ValueError, csv.Error) as error:
+            raise ValueError(f"{path}: expected a table of values per image as scoring writes it: {error}") from error
+
+
 def write_history(path: Path, history: Sequence[Mapping[str, float]]) -> None:
     """Writes how the loss terms went during training as CSV, five digits each, atomically."""
     text = io.StringIO()
@@ -241,8 +291,12 @@ def read_history(path: Path) -> list[dict[str, float]]:
     """
     with path.open(newline="", encoding="utf-8") as file:
         try:
-            return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
-        except (TypeError, ValueError) as error:
+            rows = csv.DictReader(file)
+            columns = rows.fieldnames or ["step"]
+            if "step" not in columns or len(set(columns)) < len(columns):
+                raise ValueError(f"its columns are {', '.join(columns)}")
+            return [{key: float(value) for key, value in row.items()} for row in rows]
+        except (TypeError, ValueError, csv.Error) as error:
             raise ValueError(f"{path}: expected a table of numbers as training writes it: {error}") from error
 
 
@@ -278,6 +332,26 @@ def read_cells(results: Path) -> Iterator[CellRecord]:
     return map(read_cell, sorted((results / "cells").rglob("*.json")))
 
 
+def find_records(name: str, results: Path) -> list[Path]:
+    """The records that a name stands for: a record's file, a folder of them, or a cell of a results folder.
+
+    Args:
+        name: A path, or a cell's, such as ``denoising/nafnet/seed0/slkd``.
+        results: Where such cells are looked up.
+
+    Raises:
+        FileNotFoundError: There are none.
+    """
+    if name.endswith(".json") and Path(name).is_file():
+        return [Path(name)]
+    for folder in (Path(name), results / "cells" / name):
+        if found := sorted(folder.glob("*.json")):
+            return found
+    raise FileNotFoundError(
+        f"{name}: no such record; give a file {results}/cells/**/*.json, or a cell as --dry-run lists them"
+    )
+
+
 def read_networks(results: Path) -> Iterator[NetworkRecord]:
     """All network records of a results folder, in the order of their paths."""
     return map(read_network, sorted((results / "networks").glob("*.json")))
@@ -289,9 +363,40 @@ def read_record(path: Path, model: type[Record]) -> Record:
     Raises:
         ValueError: The file is not a valid record; the message names it and what is wrong.
     """
+    content = path.read_bytes()
     try:
-        return model.model_validate_json(path.read_bytes())
+        _refuse_ambiguous(content)
+        return model.model_validate_json(content, strict=True)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = error.errors(include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         raise ValueError(f"{path}: {where}: {first['msg']}; delete the file to have it made again") from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: the file: {error}; delete the file to have it made again") from error
+
+
+def _refuse_ambiguous(content: bytes) -> None:
+    """Refuses JSON that a reader may take for one thing or another.
+
+    Raises:
+        ValueError: It is no JSON, a key is there twice, or a number is not finite or has no place in 64 bits.
+    """
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        values = dict(pairs)
+        if len(values) < len(pairs):
+            ((twice, _),) = Counter(key for key, _ in pairs).most_common(1)
+            raise ValueError(f"the key {twice!r} is there twice")
+        return values
+
+    def finite(text: str) -> float:
+        if not math.isfinite(value := float(text)):
+            raise ValueError(f"{text} is not finite")
+        return value
+
+    def small(text: str) -> int:
+        if not -(2**63) <= (value := int(text)) < 2**63:
+            raise ValueError(f"{text[:20]}... has no place in 64 bits")
+        return value
+
+    json.loads(content, object_pairs_hook=once, parse_float=finite, parse_int=small, parse_constant=finite)

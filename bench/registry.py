@@ -8,6 +8,7 @@ package of a third party that declares the same entry point group.
 import difflib
 import pkgutil
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -42,17 +43,20 @@ class Registry(Mapping[str, T], Generic[T]):
         self.kind = kind
         self.group = group
         self._entries: dict[str, T] = {}
+        self._origins: dict[str, str] = {}
         self._is_loaded = False
 
     def register(self, name: str) -> Callable[[T], T]:
         """Returns a decorator that files an entry under ``name`` (``[a-z0-9_]+``, by convention its file's name)."""
         if not re.fullmatch(r"[a-z0-9_]+", name):
             raise ValueError(f"{self.kind} name {name!r}: expected lower-case letters, digits and underscores")
+        origin = str(sys._getframe(1).f_globals["__name__"])
 
         def add(entry: T) -> T:
             if name in self._entries:
                 raise ValueError(f"{self.kind} {name!r} is registered twice: {self._entries[name]!r} and {entry!r}")
             self._entries[name] = entry
+            self._origins[name] = origin
             return entry
 
         return add
@@ -64,6 +68,10 @@ class Registry(Mapping[str, T], Generic[T]):
             ValueError: It cannot be imported, or it registers nothing.
         """
         before = self._loaded().copy()
+        if not all(map(str.isidentifier, module.split("."))):
+            raise ValueError(
+                f"{self.kind} {module!r}: expected the dotted path of a module, such as my_package.my_method"
+            )
         try:
             self._import(module)
         except ModuleNotFoundError as error:
@@ -79,6 +87,11 @@ class Registry(Mapping[str, T], Generic[T]):
     def resolve(self, names: Iterable[str]) -> list[str]:
         """Names as they are registered: those that have a dot are modules, which are imported."""
         return [found for name in names for found in (self.load(name) if "." in name else [name])]
+
+    def origin(self, name: str) -> str:
+        """The module that registered an entry."""
+        self[name]
+        return self._origins[name]
 
     def __getitem__(self, name: str) -> T:
         entries = self._loaded()

@@ -3,7 +3,8 @@
 import logging
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -14,12 +15,15 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Column, Table
 
-from bench.cell import Filters, Workspace
+from bench.cell import Filters, Workspace, dataset_name
 from bench.config import DEFAULT_PROFILE, Params, TeacherKind, load_params
+from bench.ledger import Ledger
+from bench.lifeline import follow_parents
 from bench.registry import UnknownNameError
 
 if TYPE_CHECKING:
-    from bench.plan import Plan, Planner
+    from bench.judge import Plan
+    from bench.plan import Planner
 
 console = Console()
 log = logging.getLogger(__name__)
@@ -62,8 +66,6 @@ def open_grid(
         ValueError: The parameters are invalid, or the options contradict one another.
         FileNotFoundError: There is no such params file.
     """
-    from bench.sources import dataset_name  # not above: it imports torch, which --help can do without
-
     name, path = profile_params(profile, params_file)
     overrides: dict[str, Any] = {}
     for setting in settings:
@@ -83,7 +85,26 @@ def open_grid(
         scored_on = dataset_name(test_root)
     if settings and results is None:
         raise ValueError("--set changes the grid: name a results folder of its own with --results")
-    return load_params(path, overrides), Workspace.of(name, results, scored_on)
+    given = {"--profile": profile, "--params": params_file, "--data-root": data_root, "--test-root": test_root}
+    options = [part for option, value in (given | {"--results": results}).items() if value for part in (option, value)]
+    options += [part for setting in settings for part in ("--set", setting)]
+    workspace = replace(Workspace.of(name, results, scored_on), options=tuple(map(str, options)))
+    return load_params(path, overrides), workspace
+
+
+def open_told(options: Sequence[str]) -> tuple[Params, Workspace]:
+    """The grid of a record, by the options that it tells: each is followed by its value."""
+    given = list(zip(options[::2], options[1::2], strict=True))
+    values = dict(given)
+    paths = {name: Path(value) for name, value in values.items() if name not in ("--profile", "--set")}
+    return open_grid(
+        values.get("--profile"),
+        paths.get("--params"),
+        paths.get("--data-root"),
+        paths.get("--test-root"),
+        paths.get("--results"),
+        [value for name, value in given if name == "--set"],
+    )
 
 
 Names = Annotated[list[str] | None, typer.Option(help="Only this one; repeatable.", show_default=False)]
@@ -130,7 +151,10 @@ def run(
     results: Annotated[
         Path | None, typer.Option(help="Where records and tables go.", show_default="results, results/PROFILE")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the cells and what each would do.")] = False,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast/--keep-going", help="Stop at the first failure, or go on with the other cells.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the cells, what each would do, and why.")] = False,
 ) -> None:
     """Trains and scores cells of the grid; what is up to date is left alone, what was stopped goes on.
 
@@ -154,7 +178,7 @@ def run(
     if dry_run:
         _show(grid, workspace, filters)
     else:
-        run_and_exit(grid, workspace, filters)
+        exit_with(lambda: run_grid(grid, workspace, filters, is_fail_fast=fail_fast))
 
 
 def with_methods(grid: Params, wanted: Sequence[str]) -> tuple[Params, list[str]]:
@@ -188,11 +212,6 @@ def with_teachers(grid: Params, teacher: Sequence[str]) -> Params:
     return grid.model_copy(update={"teacher": tuple(teacher)})
 
 
-def run_and_exit(grid: Params, workspace: Workspace, filters: Filters, is_teachers_only: bool = False) -> None:
-    """Runs the chosen cells, and exits with the code that says how it went."""
-    exit_with(lambda: run_grid(grid, workspace, filters, is_teachers_only))
-
-
 def exit_with(work: Callable[[], dict[str, Exception]]) -> None:
     """Does some work, names the cells that failed, and exits with the code that says how it went."""
     try:
@@ -201,81 +220,86 @@ def exit_with(work: Callable[[], dict[str, Exception]]) -> None:
         log.warning("stopped: what is finished is kept, the rest goes on with the same command")
         raise typer.Exit(INTERRUPTED) from None
     for path, error in failures.items():
-        log.error("failed: %s: %s", path, error)
+        log.error("failed: %s: %s", path, "; ".join([str(error), *getattr(error, "__notes__", ())]))
     if failures:
         log.error("%d cells failed; what is finished is kept, run the same command to try them again", len(failures))
         raise typer.Exit(FAILED)
 
 
 def run_grid(
-    grid: Params, workspace: Workspace, filters: Filters, is_teachers_only: bool = False
+    grid: Params,
+    workspace: Workspace,
+    filters: Filters,
+    is_teachers_only: bool = False,
+    is_fail_fast: bool = False,
 ) -> dict[str, Exception]:
     """Runs the chosen cells and writes the tables; returns the failures by the cell's path."""
+    follow_parents()
+    question = repr((grid, workspace, filters, is_teachers_only))
+    ledger = Ledger(workspace.runs / "ledger.json", question)
+    if ledger.is_settled():
+        show_tables(workspace.results)
+        return {}
+    from bench import judge
     from bench.plan import Planner
     from bench.preflight import check_data
 
     planner = Planner(grid, workspace)
-    plans = planner.plans(planner.cohorts(filters))
-    if is_teachers_only:
-        plans = [cohort for cohort in plans if cohort[0].cell.role != "student"]
+    cohorts = [c for c in planner.cohorts(filters) if not (is_teachers_only and c.cells[0].role == "student")]
+    plans = judge.plans(planner, cohorts)
     check_data(plans, planner)
-    return run_plans(plans, planner)
+    failures = run_plans(plans, planner, is_fail_fast)
+    if not failures and all(plan.status == "up to date" for plans in judge.plans(planner, cohorts) for plan in plans):
+        ledger.settle(planner.files(cell for cohort in cohorts for cell in cohort.cells))
+    return failures
 
 
-def run_plans(plans: "Sequence[Sequence[Plan]]", planner: "Planner") -> dict[str, Exception]:
+def run_plans(
+    plans: "Sequence[Sequence[Plan]]", planner: "Planner", is_fail_fast: bool = False
+) -> dict[str, Exception]:
     """Does what is planned, cohort by cohort, and writes the tables; returns the failures by the cell's path."""
     import torch
 
     from bench import complexity, tables
-    from bench.cohort import run_cohort
     from bench.progress import StepProgress
+    from bench.schedule import Schedule
 
     workspace = planner.workspace
     torch.set_num_threads(planner.params.threads)
-    failures: dict[str, Exception] = {}
     steps = [max((plan.steps_left for plan in cohort), default=0) for cohort in plans]
     with StepProgress(sum(map(bool, steps)), sum(steps), console) as progress:
-        for cohort in plans:
-            lost = {plan.cell: error for plan in cohort if (error := _lost_teacher(plan, planner, failures))}
-            members = [plan for plan in cohort if plan.cell not in lost]
-            try:
-                failed = run_cohort(members, planner, progress)
-            except Exception as error:  # such as a damaged training image: the other cohorts go on
-                log.error("%s", error, exc_info=not isinstance(error, ValueError | OSError))
-                failed = {plan.cell: error for plan in members}
-            failures |= {cell.path: error for cell, error in (lost | failed).items()}
+        schedule = Schedule(planner, progress, is_fail_fast)
+        schedule.carry_out(plans)
     for cell in {plan.cell for cohort in plans for plan in cohort}:
         complexity.keep_record(workspace.results, cell.network, planner.size(cell), partial(planner.build, cell))
-    files = tables.render(workspace.results)
-    tables.write(files)
-    for path, text in files.items():
-        if path.suffix == ".md":
-            console.print(text, markup=False, highlight=False, soft_wrap=True)
-    where = f"tables: {workspace.results / 'tables'}   records: {workspace.results / 'cells'}"
+    tables.write(tables.render(workspace.results))
+    show_tables(workspace.results)
+    for cell, error in schedule.failures.items():
+        error.add_note(f"log: {schedule.log_file(cell)}")
+    return {cell.path: error for cell, error in schedule.failures.items()}
+
+
+def show_tables(results: Path) -> None:
+    """Prints the tables of a results folder, and where they are."""
+    for path in sorted((results / "tables").glob("*.md")):
+        console.print(path.read_text(encoding="utf-8"), markup=False, highlight=False, soft_wrap=True)
+    where = f"tables: {results / 'tables'}   records: {results / 'cells'}"
     console.print(where, markup=False, highlight=False, soft_wrap=True)
-    return failures
-
-
-def _lost_teacher(plan: "Plan", planner: "Planner", failures: Mapping[str, Exception]) -> Exception | None:
-    """Why a cell cannot train: a teacher that it asks has failed."""
-    for teacher in planner.teachers(plan.cell).values() if plan.steps_left else ():
-        if teacher.path in failures:
-            return RuntimeError(f"its teacher {teacher.path} failed")
-    return None
 
 
 def _show(grid: Params, workspace: Workspace, filters: Filters) -> None:
     """Prints what a run would do with each cell, and what that would take; tasks may lack their data."""
+    from bench import judge
     from bench.estimate import estimate
     from bench.plan import Planner
 
     planner = Planner(grid, workspace)
     cohorts = planner.cohorts(filters)
     missing = {task: planner.data(task).missing() for task in dict.fromkeys(c.cells[0].task for c in cohorts)}
-    planned = planner.plans([cohort for cohort in cohorts if not missing[cohort.cells[0].task]])
+    planned = judge.plans(planner, [cohort for cohort in cohorts if not missing[cohort.cells[0].task]])
     table = Table(Column("cell", no_wrap=True), Column("would", no_wrap=True), "detail", box=None)
     for plan in (plan for cohort in planned for plan in cohort):
-        table.add_row(plan.cell.path, plan.status, plan.detail)
+        table.add_row(plan.cell.path, plan.status, plan.text)
     for cell in (cell for cohort in cohorts for cell in cohort.cells if missing[cell.task]):
         table.add_row(cell.path, "lacks data", f"{planner.training(cell).steps:,} steps")
     console.print(table, highlight=False)

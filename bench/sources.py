@@ -1,10 +1,10 @@
 """The images of a task: what it trains on, what it is validated and tested on, opened once."""
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
+from bench.cell import dataset_name
 from bench.config import Params
 from bench.datasets.base import DATASETS, PairSource, Shelf
 from bench.datasets.items import Item
@@ -200,11 +200,6 @@ def open_test_set(name: str, task: str | None = None, shelf: Shelf | None = None
             f"{name} holds clean images: name the task that degrades them with --task, one of {', '.join(able)}"
         )
     return SyntheticPairs(items, able[task], name, memory=0), protocol
-
-
-def dataset_name(root: Path) -> str:
-    """Makes a registry-style name out of a folder's: ``SOTS-indoor`` becomes ``sots_indoor``."""
-    return re.sub(r"[^a-z0-9]+", "_", root.resolve().name.lower()).strip("_") or "data"
 
 
 def _own_items(root: Path, split: str) -> list[Item]:

@@ -3,6 +3,7 @@
 import logging
 from pathlib import Path
 
+from bench import judge
 from bench.cell import Cohort, Workspace, teacher_cell
 from bench.complexity import record_path
 from bench.config import Params
@@ -56,4 +57,4 @@ def import_teacher(
     log.info("%s: %s imported as the teacher of %s; delete %s to train one instead", weights, loaded, cell.path, path)
     planner = Planner(grid, workspace)
     record_path(workspace.results, cell.network, planner.size(cell)).unlink(missing_ok=True)  # may be of another file
-    return run_plans(planner.plans([Cohort((cell,))]), planner)
+    return run_plans(judge.plans(planner, [Cohort((cell,))]), planner)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torchvision.models import vgg19
 
-from bench import perceptual
+from bench import judge, perceptual
 from bench.batch import Batch
 from bench.cell import Cell, Filters
 from bench.distiller import Lesson, OracleLesson
@@ -122,7 +122,7 @@ def test_the_choice_is_part_of_the_configuration(make_planner, weights, any_dige
     assert after["perceptual"] == {"features": "VGG19", "sha256": VGG19Weights.find(weights).sha256}
     assert "perceptual" not in planner.resolve(Cell("denoising", "nafnet", "scratch", 0))
     assert planner.teachers(CONTROL) == {}
-    assert planner.plan(CSD).status == "run"
+    assert judge.judge(planner, CSD).status == "run"
 
 
 def test_a_grid_that_wants_vgg19_needs_its_weights(make_planner, monkeypatch, tmp_path):

@@ -12,7 +12,7 @@ import pytest
 import typer
 from PIL import Image
 
-from bench import run, tables
+from bench import judge, run, tables
 from bench.cell import Cell, Filters, Workspace
 from bench.datasets.base import DATASETS, Split
 from bench.datasets.layout import PairFolders
@@ -26,7 +26,7 @@ from tests.conftest import write_pairs
 
 def statuses(params, workspace):
     planner = Planner(params, workspace)
-    return {p.cell.path: p.status for plans in planner.plans(planner.cohorts(Filters())) for p in plans}
+    return {p.cell.path: p.status for plans in judge.plans(planner, planner.cohorts(Filters())) for p in plans}
 
 
 def essence(results):
@@ -123,7 +123,7 @@ def test_a_lost_record_is_scored_again_without_training(make_params, workspace):
     before = essence(workspace.results)
     workspace.record(Cell("denoising", "nafnet", "scratch", 0), "mini_set").unlink()
     planner = Planner(make_params(), workspace)
-    (plan,) = (p for plans in planner.plans(planner.cohorts(filters)) for p in plans)
+    (plan,) = (p for plans in judge.plans(planner, planner.cohorts(filters)) for p in plans)
     assert plan.status == "resume" and "trained, to score on mini_set" in plan.detail
     run.run_grid(make_params(), workspace, filters)
     assert essence(workspace.results) == before
@@ -191,7 +191,7 @@ def test_a_pair_a_method_cannot_train_is_recorded_with_its_reason(make_params, w
 def test_a_bad_method_setting_names_its_key_path(make_params, workspace, configs, message):
     planner = Planner(make_params(method_configs=configs), workspace)
     with pytest.raises((KeyError, ValueError), match=message):
-        planner.plans(planner.cohorts(Filters()))
+        judge.plans(planner, planner.cohorts(Filters()))
 
 
 def command(*arguments, cwd=None):
@@ -232,13 +232,12 @@ def test_a_bad_request_ends_a_process_without_a_traceback():
     assert "did you mean 'deraining'" in done.stderr and "Traceback" not in done.stderr
 
 
-def test_an_interrupt_says_that_the_rest_goes_on(make_params, workspace, monkeypatch, caplog):
-    def interrupted(*arguments):
+def test_an_interrupt_says_that_the_rest_goes_on(caplog):
+    def interrupted():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run, "run_grid", interrupted)
     with pytest.raises(typer.Exit) as caught:
-        run.run_and_exit(make_params(), workspace, Filters())
+        run.exit_with(interrupted)
     assert caught.value.exit_code == run.INTERRUPTED
     assert "goes on with the same command" in caplog.text
 

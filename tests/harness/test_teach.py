@@ -6,7 +6,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from bench import run
+from bench import judge, run
 from bench.__main__ import app
 from bench.cell import Filters, teacher_cell
 from bench.imported import import_weights
@@ -50,7 +50,9 @@ def test_students_ask_the_imported_teacher(weights, make_params, workspace):
     trained = read_cell(workspace.record(cell, "mini_set"))
     assert import_teacher(weights, params, workspace, "denoising") == {}
     planner = Planner(params, workspace)
-    assert {plan.cell.role: plan.status for plans in planner.plans(planner.cohorts(Filters())) for plan in plans} == {
+    assert {
+        plan.cell.role: plan.status for plans in judge.plans(planner, planner.cohorts(Filters())) for plan in plans
+    } == {
         "removal": "up to date",
         "student": "run",
     }
@@ -135,7 +137,7 @@ def test_a_crop_that_does_not_fit_the_teacher_is_refused_before_training(tmp_pat
     params = make_params(networks=["uformer"], methods=["output_kd"])
     planner = Planner(params, workspace)
     with pytest.raises(ValueError, match=r"crop_size: .*uformer.* needs a multiple of 64, got 32"):
-        planner.plans(planner.cohorts(Filters()))
+        judge.plans(planner, planner.cohorts(Filters()))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,81 @@
+"""What was found up to date is known at once, without importing a network, while none of its files has changed.
+
+Files count as unchanged while their sizes and modification times are the same; a folder has them too, and changes when
+a file is added or removed. The ledger may be deleted at any time.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import psutil
+
+from bench.config import digest
+from bench.record import write_atomically
+
+NUM_ANSWERS = 20
+"""How many questions a ledger remembers."""
+
+Stamp = list[int] | None
+
+
+class Ledger:
+    """The answers of one folder of runs.
+
+    Args:
+        path: The ledger's file.
+        question: Everything beside files that decides what a run would do: parameters, filters, places.
+    """
+
+    def __init__(self, path: Path, question: str) -> None:
+        self._path = path
+        self._question = digest(question)
+
+    def is_settled(self) -> bool:
+        """Whether everything was up to date when this was asked last, and no file has changed since."""
+        stamps = self._answers().get(self._question, {})
+        return bool(stamps) and all(_stamp(path) == stamp for path, stamp in stamps.items())
+
+    def settle(self, files: Iterable[Path]) -> None:
+        """Notes that everything is up to date.
+
+        Args:
+            files: All files and folders that were looked at, those that are not there included. The source of the
+                program is added; nothing is noted where that changed after the program was started.
+        """
+        sources = {path for module in tuple(sys.modules.values()) if (path := _source_of(module))}
+        started = psutil.Process().create_time()
+        if any(path.stat().st_mtime > started for path in sources):
+            return
+        answers = self._answers()
+        answers.pop(self._question, None)
+        answers[self._question] = {str(path): _stamp(path) for path in {*files, *sources}}
+        newest = dict(list(answers.items())[-NUM_ANSWERS:])
+        write_atomically(self._path, json.dumps(newest).encode())
+
+    def _answers(self) -> dict[str, dict[str, Stamp]]:
+        """By question, the stamps of the files; a ledger that is damaged or missing knows nothing."""
+        try:
+            answers = json.loads(self._path.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        is_whole = isinstance(answers, dict) and all(isinstance(stamps, dict) for stamps in answers.values())
+        return answers if is_whole else {}
+
+
+def _stamp(path: str | Path) -> Stamp:
+    """Size and modification time; None where there is no such file."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - thousands of files
+    except OSError:
+        return None
+    return [status.st_size, status.st_mtime_ns]
+
+
+def _source_of(module: object) -> Path | None:
+    """The source of a module outside the standard library and installed packages: this project's, or an extension's."""
+    path = Path(getattr(module, "__file__", None) or "")
+    is_installed = "site-packages" in path.parts or path.is_relative_to(sys.base_prefix)
+    return path if path.is_absolute() and path.suffix == ".py" and not is_installed else None
