@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from bench import data, explain, metric_commands, run, score, tables
+from bench import check, data, explain, metric_commands, run, score, tables
 from bench.cost_table import cost_table
 from bench.record import write_record
 
@@ -15,6 +15,7 @@ app.add_typer(data.app, name="data")
 app.command("run", no_args_is_help=True)(run.run)
 app.command(no_args_is_help=True)(score.evaluate)
 app.command(no_args_is_help=True)(explain.explain)
+app.command()(check.check)
 app.add_typer(metric_commands.app, name="metrics")
 
 Profile = Annotated[str | None, typer.Option(help="configs/PROFILE.yaml instead of params.yaml.")]
@@ -36,7 +37,9 @@ def teach(
     ] = False,
     profile: Profile = None,
     params: ParamsFile = None,
+    data_root: Annotated[Path | None, typer.Option(help="Train and test on the paired images in this folder.")] = None,
     test_root: Annotated[Path | None, typer.Option(help="Score on the paired images in this folder.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE replaces a parameter; repeatable.")] = None,
     results: Annotated[
         Path | None, typer.Option(help="Where records and tables go.", show_default="results, results/PROFILE")
     ] = None,
@@ -45,7 +48,7 @@ def teach(
     from bench.cell import Filters
     from bench.teach import import_teacher
 
-    grid, workspace = run.open_grid(profile, params, test_root=test_root, results=results)
+    grid, workspace = run.open_grid(profile, params, data_root, test_root, results, set_ or ())
     if weights is None:
         if network is None or source or spandrel:
             raise ValueError("name the --network to train teachers for, or the file to import with --weights")
@@ -194,38 +197,6 @@ def methods(
         write_record(path, step_cost.describe(name, [*costs, *([measured[name]] if name in measured else [])]))
     table = method_record.method_table(method_record.read_methods(results))
     run.console.print(table.markdown(), markup=False, highlight=False, soft_wrap=True)
-
-
-@app.command()
-def check(
-    method: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A method's name, or the dotted path of a module that registers one, my_package.my_method; "
-            "repeatable.",
-            show_default="all methods",
-        ),
-    ] = None,
-) -> None:
-    """Checks that methods keep the promises of Distiller, of this suite or your own; exit code 1 where one does not.
-
-    Tiny networks are trained for a few steps: gradients, state, randomness, precision, sizes, memory, teachers left as
-    they are. It says nothing of how well a method teaches.
-    """
-    from bench.conformance import CHECKS, examine
-    from bench.distiller import METHODS
-
-    num_failed = 0
-    for name in METHODS.resolve(method or METHODS):
-        findings = list(examine(METHODS[name]))
-        failed = [finding for finding in findings if finding.problem]
-        num_failed += bool(failed)
-        run.console.print(f"{name}: {len(CHECKS) - len(failed)} of {len(CHECKS)} checks passed", highlight=False)
-        for finding in failed:
-            text = f"  {finding.check}: {finding.problem}\n    promised: {finding.promise}"
-            run.console.print(text, markup=False, highlight=False, soft_wrap=True)
-    if num_failed:
-        raise typer.Exit(run.FAILED)
 
 
 @app.command("list")

@@ -80,7 +80,7 @@ def _read(path: Path) -> dict[str, Any]:
     content = path.read_bytes()
     body, label, digest = content[: -2 - SEAL_LENGTH], content[-SEAL_LENGTH:-64], content[-64:]
     if label != LABEL:
-        raise DamagedError("its end with the checksum is missing")
+        raise DamagedError("without a checksum at its end: cut off, or of an earlier release")
     if hashlib.sha256(body).hexdigest().encode() != digest:
         raise DamagedError("its checksum is another")
     try:

@@ -41,6 +41,10 @@ class Definition(NamedTuple):
 UNNAMED = "<module>"
 
 
+Roots = tuple[Callable[..., Any] | Definition, ...]
+"""Where a computation begins: functions, classes, or definitions by place."""
+
+
 def fingerprint(*roots: Callable[..., Any] | Definition) -> dict[str, str]:
     """Digests of the code that some functions and classes depend on.
 
@@ -50,8 +54,11 @@ def fingerprint(*roots: Callable[..., Any] | Definition) -> dict[str, str]:
     Returns:
         By module, the digest of its definitions that are reached, in the order of the modules' names.
     """
-    places = (root if isinstance(root, Definition) else Definition(root.__module__, root.__qualname__) for root in roots)
-    return dict(_fingerprint(frozenset(places)))
+    return dict(_fingerprint(frozenset(_place(root) for root in roots)))
+
+
+def _place(root: Callable[..., Any] | Definition) -> Definition:
+    return root if isinstance(root, Definition) else Definition(root.__module__, root.__qualname__)
 
 
 @cache

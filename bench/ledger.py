@@ -45,9 +45,9 @@ class Ledger:
             files: All files and folders that were looked at, those that are not there included. The source of the
                 program is added; nothing is noted where that changed after the program was started.
         """
-        sources = {path for module in tuple(sys.modules.values()) if (path := _source_of(module))}
-        started = psutil.Process().create_time()
-        if any(path.stat().st_mtime > started for path in sources):
+        sources = own_sources()
+        started = 1e9 * psutil.Process().create_time()
+        if any((stamp := _stamp(path)) is None or stamp[1] > started for path in sources):
             return
         answers = self._answers()
         answers.pop(self._question, None)
@@ -74,8 +74,8 @@ def _stamp(path: str | Path) -> Stamp:
     return [status.st_size, status.st_mtime_ns]
 
 
-def _source_of(module: object) -> Path | None:
-    """The source of a module outside the standard library and installed packages: this project's, or an extension's."""
-    path = Path(getattr(module, "__file__", None) or "")
-    is_installed = "site-packages" in path.parts or path.is_relative_to(sys.base_prefix)
-    return path if path.is_absolute() and path.suffix == ".py" and not is_installed else None
+def own_sources() -> set[Path]:
+    """The source of this program: modules outside the standard library and installed packages, extensions included."""
+    files = {Path(getattr(module, "__file__", None) or "") for module in tuple(sys.modules.values())}
+    own = {path for path in files if path.is_absolute() and path.suffix == ".py"}
+    return {path for path in own if "site-packages" not in path.parts and not path.is_relative_to(sys.base_prefix)}

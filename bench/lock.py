@@ -20,7 +20,7 @@ import psutil
 from pydantic import AwareDatetime, PositiveInt
 
 from bench.lifeline import is_alive
-from bench.record import StrictRecord, read_record, write_record
+from bench.record import StrictRecord, read_record
 
 HEARTBEAT_SECONDS = 15.0
 STALE_SECONDS = 120.0
@@ -222,8 +222,11 @@ def _living_holder(path: Path, now: float) -> Holder | None:
 
 def _write(path: Path, holder: Holder) -> None:
     try:
-        write_record(path, holder)
+        path.write_text(
+            f"{holder.model_dump_json(indent=2)}\n"
+        )  # in place: a kill leaves a damaged lock, no other file
     except OSError as error:
+        path.unlink(missing_ok=True)
         raise OSError(error.errno, f"the lock cannot be written: {error.strerror}", str(path)) from error
 
 

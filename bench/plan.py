@@ -15,7 +15,7 @@ from bench.config import Params, Training, describe_errors, digest, student_labe
 from bench.datasets.base import Shelf
 from bench.distiller import METHODS, MethodConfig, Oracle, Role
 from bench.evaluate import score
-from bench.fingerprint import UNNAMED, Definition, fingerprint
+from bench.fingerprint import UNNAMED, Definition, Roots, fingerprint
 from bench.imported import ImportedTeacher
 from bench.ingredients import initial_network, new_distiller, training_batch
 from bench.metrics.metric import METRICS, WEIGHTS
@@ -188,7 +188,7 @@ class Planner:
             "training_data": self.data(cell.task).training_digest,
             "teachers": "oracle" if cell.teacher == "oracle" else asked,
             **({"perceptual": perceptual} if perceptual else {}),
-            "code": self._training_code(cell),
+            "code": fingerprint(*self.training_code(cell)),
         }
 
     def identity(self, cell: Cell) -> str:
@@ -197,20 +197,20 @@ class Planner:
             self._identities[cell] = digest(self.resolve(cell))
         return self._identities[cell]
 
-    def _training_code(self, cell: Cell) -> dict[str, str]:
-        """Digests of the code that decides a cell's trained weights, by module."""
+    def training_code(self, cell: Cell) -> Roots:
+        """The code that decides a cell's trained weights."""
         data = self.data(cell.task)
         compares = (VGG19Weights,) if self.vgg19 and self.perceptual(cell) else ()
         makes = (initial_network, new_distiller, training_batch, Member, fit)
         shows = (type(data.training), type(data.task.degradation))
-        return fingerprint(METHODS[cell.method], NETWORKS[cell.network], *makes, *shows, *compares)
+        return (METHODS[cell.method], NETWORKS[cell.network], *makes, *shows, *compares)
 
-    def _scoring_code(self, cell: Cell, test_set: str) -> dict[str, str]:
-        """Digests of the code that decides the scores of a trained network, by module."""
+    def scoring_code(self, cell: Cell, test_set: str) -> Roots:
+        """The code that decides the scores of a trained network on a test set."""
         data = self.data(cell.task)
         metrics = (Definition(METRICS.origin(name), UNNAMED) for name in data.protocol(test_set).metrics.values())
         shows = (type(data.test_sets[test_set]), type(data.task.degradation))
-        return fingerprint(score, Protocol, NETWORKS[cell.network], *shows, *metrics)
+        return (score, Protocol, NETWORKS[cell.network], *shows, *metrics)
 
     def pair(self, cell: Cell) -> tuple[RestorationNetwork, dict[Role, RestorationNetwork]]:
         """The networks of a cell and of those it asks by role; without memory for weights unless imported."""
@@ -254,7 +254,7 @@ class Planner:
             "test_set": test_set,
             "test_data": self.data(cell.task).test_digests[test_set],
             "signatures": protocol.signatures(self.params.tiling),
-            "scoring_code": self._scoring_code(cell, test_set),
+            "scoring_code": fingerprint(*self.scoring_code(cell, test_set)),
         }
 
     def checkpoint(self, cell: Cell) -> dict[str, Any] | None:

@@ -80,11 +80,10 @@ class Schedule:
         for teacher in self._planner.teachers(plan.cell).values() if plan.steps_left else ():
             if teacher in self._pending:
                 return self._wait(plan.cell, f"its teacher {teacher.path}")
-        lock = CellLock(self._planner.workspace.lock(plan.cell), on_lost=_stop)
-        if holder := lock.acquire():
-            return self._wait(plan.cell, holder.describe())
-        locks.enter_context(lock)
-        return True
+        # Entered first: a signal between the two must not leave a lock that nobody releases.
+        lock = locks.enter_context(CellLock(self._planner.workspace.lock(plan.cell), on_lost=_stop))
+        holder = lock.acquire()
+        return holder is None or self._wait(plan.cell, holder.describe())
 
     def _wait(self, cell: Cell, whom: str) -> bool:
         if self._waits_for.get(cell) != whom:

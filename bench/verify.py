@@ -12,6 +12,7 @@ import torch
 from bench.cell import Cell, Cohort, Workspace
 from bench.config import Params
 from bench.judge import differences, plans
+from bench.lifeline import follow_parents
 from bench.plan import Planner
 from bench.progress import StepProgress
 from bench.provenance import provenance
@@ -53,6 +54,7 @@ def verify(
     Raises:
         RuntimeError: The reproduction failed.
     """
+    follow_parents()
     records = {path: read_cell(path) for path in paths}
     first = next(iter(records.values()))
     cell = Cell(first.task, first.network, first.method, first.seed, first.role, first.teacher)
