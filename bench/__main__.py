@@ -151,7 +151,10 @@ def report(
         tables.write({path: files[path] for path in stale})
     for path in stale:
         run.console.print(f"{'stale' if check else 'written'}: {path}", highlight=False)
-    if check and stale:
+    refused = tables.refused(files)
+    for reason in refused:
+        run.console.print(f"refused: {reason}", markup=False, highlight=False, soft_wrap=True)
+    if refused or (check and stale):
         raise typer.Exit(run.FAILED)
     run.console.print(f"{len(files) - len(stale)} files up to date", highlight=False)
 

@@ -4,14 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import NamedTuple
 
-from bench.record import TEACHER_ROWS, CellRecord
+from bench.record import TEACHER_ROWS
 from bench.scoreboard import Column, Scoreboard
-from bench.stats import Difference, holm, paired_difference
+from bench.stats import ALPHA, Difference, holm, paired_difference
 from bench.table import METRIC_TITLES, Table
 
-ALPHA = 0.05
-Values = Mapping[tuple[str, Column], Mapping[int, float]]
-"""The score of a row in a column by seed."""
+METRIC = "psnr_db"
 
 
 class Effect(NamedTuple):
@@ -28,17 +26,14 @@ class Effect(NamedTuple):
     effect: Difference | None
 
 
-def effect_table(records: Sequence[CellRecord]) -> Table | None:
+def effect_table(board: Scoreboard) -> Table | None:
     """The gains of one network family's methods in PSNR; None where there is nothing to compare or no PSNR.
 
     A column of means over the test sets is added where there are several; it takes the seeds that have all of them.
     """
-    board = Scoreboard(records)
-    metric = "psnr_db"
-    values = _values(records, metric)
-    columns = [column for column in board.columns if ("scratch", column) in values]
+    columns = [column for column in board.columns if board.seeds("scratch", [column], METRIC)]
     methods = [label for label in board.methods if label != "scratch"]
-    controls = {record.label: record.control for record in records if record.role == "student"}
+    controls = {record.label: record.control for record in board.records if record.role == "student"}
     if not columns or not methods:
         return None
     groups = [[column] for column in columns] + ([columns] if len(columns) > 1 else [])
@@ -46,7 +41,7 @@ def effect_table(records: Sequence[CellRecord]) -> Table | None:
         (label, i): effect
         for label in methods
         for i, group in enumerate(groups)
-        if (effect := _effect(values, label, controls[label], group))
+        if (effect := _effect(board, label, controls[label], group))
     }
     if not effects:
         return None
@@ -54,39 +49,29 @@ def effect_table(records: Sequence[CellRecord]) -> Table | None:
     rows = [(label, *(_text(effects.get((label, i)), sure) for i in range(len(groups)))) for label in methods]
     titles = [f"{column.task}: {column.test_set}" for column in columns] + ["mean of the test sets"]
     header = ("method", *(f"{title}, gain / gap / effect" for title in titles[: len(groups)]))
-    title = f"{records[0].network}: what is gained in {METRIC_TITLES[metric]} (dB)"
+    title = f"{board.network}: what is gained in {METRIC_TITLES[METRIC]} (dB)"
     return Table(title, header, tuple(rows), tuple(_notes(controls, methods, effects.values())))
 
 
-def _values(records: Sequence[CellRecord], metric: str) -> Values:
-    values: dict[tuple[str, Column], dict[int, float]] = {}
-    for record in records:
-        if metric in record.metrics:
-            column = Column(record.task, record.test_set)
-            values.setdefault((record.label, column), {})[record.seed] = record.metrics[metric]
-    return values
-
-
-def _effect(values: Values, label: str, control: str, columns: Sequence[Column]) -> Effect | None:
+def _effect(board: Scoreboard, label: str, control: str, columns: Sequence[Column]) -> Effect | None:
     """What a row gains on average over some columns; None where a seed has not been run on all of them."""
-    gain = _difference(values, label, "scratch", columns)
+    gain = _difference(board, label, "scratch", columns)
     if gain is None:
         return None
-    teacher = [values.get((TEACHER_ROWS["removal"], column), {}).values() for column in columns]
-    alone = [values["scratch", column].values() for column in columns]
+    teacher, alone = (
+        [board.seeds(row, [column], METRIC).values() for column in columns]
+        for row in (TEACHER_ROWS["removal"], "scratch")
+    )
     reach = fmean(map(fmean, teacher)) - fmean(map(fmean, alone)) if all(teacher) else 0
     gap = gain.mean / reach if reach > 0 else None
-    return Effect(gain, gap, _difference(values, label, control, columns) if control else None)
+    return Effect(gain, gap, _difference(board, label, control, columns) if control else None)
 
 
-def _difference(values: Values, first: str, second: str, columns: Sequence[Column]) -> Difference | None:
+def _difference(board: Scoreboard, first: str, second: str, columns: Sequence[Column]) -> Difference | None:
     """The paired difference of two rows, averaged over the columns seed by seed."""
-    ours, theirs = ([values.get((label, column), {}) for column in columns] for label in (first, second))
-    seeds = sorted(set.intersection(*(set(by_seed) for by_seed in (*ours, *theirs))))
-    if not seeds:
-        return None
-    means = ([fmean(by_seed[seed] for by_seed in side) for seed in seeds] for side in (ours, theirs))
-    return paired_difference(*means)
+    ours, theirs = (board.seeds(label, columns, METRIC) for label in (first, second))
+    seeds = [seed for seed in ours if seed in theirs]
+    return paired_difference([ours[seed] for seed in seeds], [theirs[seed] for seed in seeds]) if seeds else None
 
 
 def _sure(effects: Iterable[Effect]) -> set[Difference]:

@@ -71,11 +71,21 @@ def _fingerprint(roots: frozenset[Definition]) -> dict[str, str]:
         is_ours = place.module.partition(".")[0] in packages and place.module not in PLUMBING
         if is_ours and place not in reached:
             reached.add(place)
-            waiting += _source(place.module).uses(place.name)
+            waiting += _uses(place)
     modules: dict[str, list[str]] = {}
     for place in sorted(reached):
-        modules.setdefault(place.module, []).extend(_source(place.module).digests(place.name))
+        modules.setdefault(place.module, []).extend(_digests(place))
     return {module: _digest(digests) for module, digests in sorted(modules.items()) if digests}
+
+
+@cache
+def _uses(place: Definition) -> tuple[Definition, ...]:
+    return tuple(dict.fromkeys(_source(place.module).uses(place.name)))
+
+
+@cache
+def _digests(place: Definition) -> tuple[str, ...]:
+    return tuple(_source(place.module).digests(place.name))
 
 
 @cache

@@ -10,6 +10,7 @@ from bench.method_record import methods_page, read_methods
 from bench.published import published_table, read_published
 from bench.record import read_cells, read_networks
 from bench.scoreboard import INPUT_ROW
+from bench.stats_simulations import simulation_tables
 from bench.table import in_order, number
 from bench.trials import read_trials, trials_table
 
@@ -36,14 +37,23 @@ def _fill(path: Path, root: Path) -> str:
 
 
 def _results(results: Path) -> str:
-    """All tables of a results folder."""
-    texts = [text for path, text in tables.render(results).items() if path.suffix == ".md"]
-    return "\n".join(texts) or "No records yet.\n"
+    """The scores of a results folder, and what every method gains."""
+    return _tables(results, lambda name: not name.endswith("_ranking.md"))
 
 
 def _effects(results: Path) -> str:
     """What every method of a results folder gains, and how much of it a teacher gave."""
-    texts = [text for path, text in tables.render(results).items() if path.name.endswith("_effects.md")]
+    return _tables(results, lambda name: name.endswith("_effects.md"))
+
+
+def _ranking(results: Path) -> str:
+    """Which methods of a results folder can be told apart, and by how much."""
+    return _tables(results, lambda name: name.endswith("_ranking.md"))
+
+
+def _tables(results: Path, is_shown: Callable[[str], bool]) -> str:
+    files = tables.render(results).items()
+    texts = [text for path, text in files if path.suffix == ".md" and is_shown(path.name)]
     return "\n".join(texts) or "No records yet.\n"
 
 
@@ -91,14 +101,21 @@ def _trials(path: Path) -> str:
     return trials_table(read_trials(path)).markdown()
 
 
+def _statistics(path: Path) -> str:
+    """How often the tests of `bench.stats` are wrong, and what they find, by simulation."""
+    return "\n".join(table.markdown() for table in simulation_tables(path))
+
+
 GENERATORS: dict[str, Callable[[Path], str]] = {
     "results": _results,
     "effects": _effects,
+    "ranking": _ranking,
     "scores": _scores,
     "costs": _costs,
     "methods": _methods,
     "published": _published,
     "trials": _trials,
+    "statistics": _statistics,
 }
 
 

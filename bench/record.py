@@ -306,7 +306,12 @@ def read_cell(path: Path) -> CellRecord:
     Raises:
         ValueError: The file is not a valid record; the message names it and what is wrong.
     """
-    return read_record(path, CellRecord)
+    record = read_record(path, CellRecord)
+    if not record.metrics.keys() == record.input_metrics.keys() <= record.signatures.keys():
+        keys = "; ".join(", ".join(part) for part in (record.metrics, record.input_metrics, record.signatures))
+        expected = "expected scores by the same metrics for outputs and inputs, and a signature for each"
+        raise ValueError(f"{path}: {expected}, got {keys}; delete the file to have it made again")
+    return record
 
 
 def read_network(path: Path) -> NetworkRecord:

@@ -249,7 +249,9 @@ def run_grid(
     plans = judge.plans(planner, cohorts)
     check_data(plans, planner)
     failures = run_plans(plans, planner, is_fail_fast)
-    if not failures and all(plan.status == "up to date" for plans in judge.plans(planner, cohorts) for plan in plans):
+    if any(plan.status != "up to date" for cohort in plans for plan in cohort):
+        plans = judge.plans(planner, cohorts)
+    if not failures and all(plan.status == "up to date" for cohort in plans for plan in cohort):
         ledger.settle(planner.files(cell for cohort in cohorts for cell in cohort.cells))
     return failures
 
@@ -272,11 +274,13 @@ def run_plans(
         schedule.carry_out(plans)
     for cell in {plan.cell for cohort in plans for plan in cohort}:
         complexity.keep_record(workspace.results, cell.network, planner.size(cell), partial(planner.build, cell))
-    tables.write(tables.render(workspace.results))
+    files = tables.render(workspace.results)
+    tables.write(files)
     show_tables(workspace.results)
     for cell, error in schedule.failures.items():
         error.add_note(f"log: {schedule.log_file(cell)}")
-    return {cell.path: error for cell, error in schedule.failures.items()}
+    refused = {"tables": ValueError("\n  ".join(reasons))} if (reasons := tables.refused(files)) else {}
+    return {cell.path: error for cell, error in schedule.failures.items()} | refused
 
 
 def show_tables(results: Path) -> None:

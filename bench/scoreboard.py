@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from statistics import fmean
 from typing import NamedTuple
 
 import pandas as pd
 
-from bench.record import TEACHER_ROWS, CellRecord
+from bench.record import TEACHER_ROWS, CellRecord, Metrics
 from bench.table import LOWER_IS_BETTER, METRIC_TITLES, in_order, number
 
 TASK_ORDER = ("deraining", "deblurring", "denoising", "dehazing")
@@ -15,14 +16,15 @@ INPUT_ROW = "degraded input"
 
 def frame(records: Sequence[CellRecord]) -> pd.DataFrame:
     """The tidy form of records: a row per seed and metric, with the degraded input as a method of its own."""
-    rows = []
-    for record in records:
-        about = record.model_dump(include={"task", "network", "size", "seed", "test_set", "steps", "num_images"})
-        for row, metrics in ((INPUT_ROW, record.input_metrics), (record.label, record.metrics)):
-            for metric, value in metrics.items():
-                score = {"row": row, "metric": metric, "value": value, "signature": record.signatures[metric]}
-                rows.append(about | score)
-    return pd.DataFrame(rows)
+    fields = ("task", "network", "size", "seed", "test_set", "steps", "num_images")
+    rows = [
+        (*about, row, metric, value, record.signatures[metric])
+        for record in records
+        for about in [[getattr(record, field) for field in fields]]
+        for row, metrics in ((INPUT_ROW, record.input_metrics), (record.label, record.metrics))
+        for metric, value in metrics.items()
+    ]
+    return pd.DataFrame(rows, columns=[*fields, "row", "metric", "value", "signature"])
 
 
 def summarise(values: pd.DataFrame) -> pd.DataFrame:
@@ -51,7 +53,11 @@ class Scoreboard:
     """The mean scores of a network family's records, and the order in which they are shown.
 
     Attributes:
-        values: The tidy form of the records.
+        records: The records, at least one.
+        network: The family.
+        values: Their tidy form.
+        summary: Mean and standard deviation over the seeds.
+        by_seed: The metrics of a row in a column by seed.
         columns: By task, then the lightest degradation first.
         metrics: The metrics of every column.
         labels: The rows.
@@ -61,10 +67,18 @@ class Scoreboard:
     """
 
     def __init__(self, records: Sequence[CellRecord]) -> None:
+        self.records = records
+        self.network = records[0].network
         self.values = frame(records)
+        self.summary = summarise(self.values)
+        self.by_seed: dict[tuple[str, Column], dict[int, Metrics]] = {}
+        for record in records:
+            self.by_seed.setdefault((record.label, Column(record.task, record.test_set)), {})[record.seed] = (
+                record.metrics
+            )
         self._scores = {
             (score["row"], Column(score["task"], score["test_set"]), score["metric"]): score
-            for score in summarise(self.values).to_dict("records")
+            for score in self.summary.to_dict("records")
         }
         columns = dict.fromkeys(Column(record.task, record.test_set) for record in records)
         self.metrics = {c: in_order({m for _, column, m in self._scores if column == c}) for c in columns}
@@ -80,6 +94,12 @@ class Scoreboard:
         for record in trained:
             if record.steps != self.usual_steps[Column(record.task, record.test_set)]:
                 self.other_steps.setdefault(record.label, set()).add(record.steps)
+
+    def seeds(self, label: str, columns: Sequence[Column], metric: str) -> dict[int, float]:
+        """The score of a row by seed, averaged over some columns; only seeds that have all of them."""
+        sides = [self.by_seed.get((label, column), {}) for column in columns]
+        seeds = (seed for seed in sorted(sides[0]) if all(metric in side.get(seed, {}) for side in sides))
+        return {seed: fmean(side[seed][metric] for side in sides) for seed in seeds}
 
     def _order(self, column: Column) -> tuple[tuple[int, str], float]:
         quality = next((self._scores[INPUT_ROW, column, metric]["mean"] for metric in self.metrics[column]), 0.0)

@@ -1,13 +1,32 @@
-"""What the spread over seeds allows to conclude."""
+"""What the spread over seeds and images allows to conclude: docs/statistics.md says which quantity answers what."""
 
+import itertools
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import cache, lru_cache
+from string import ascii_lowercase
+from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import stats
+from numpy.typing import NDArray
+from scipy import optimize, stats
 
-CONFIDENCE = 0.95
+from bench.seeding import generator
+
+ALPHA = 0.05
+"""Intervals miss, and tests of no difference reject, in at most this share of experiments."""
+NUM_RESAMPLES = 1999
+"""Of the images; with the sample itself 2,000, so that 2.5 % of them are a whole number."""
+FEWEST_IMAGES = 4
+"""With less, more than 2.5 % of the resamples hold one image alone, and their spread is none."""
+Array = NDArray[np.float64]
+
+
+class Mean(NamedTuple):
+    """A mean, and half the width of the 95 % t interval around it; None for one value, whose spread is unknown."""
+
+    value: float
+    half_width: float | None
 
 
 class Difference(NamedTuple):
@@ -26,6 +45,38 @@ class Difference(NamedTuple):
     num_pairs: int
 
 
+class Share(NamedTuple):
+    """The gap that a student recovers, 1 for all of it, with a 95 % interval; None where there is no bounded one."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+class Crossed(NamedTuple):
+    """The mean of paired differences over seeds and images, as an estimate for other seeds and other images.
+
+    Attributes:
+        mean: In the unit of the values.
+        half_width: Of the 95 % interval around the mean; None for fewer than four images. With one seed only the images
+            were resampled, and the interval says nothing of other seeds.
+        p_value: Of no difference, a multiple of 0.001; None as above, and for one seed.
+        num_seeds: How many seeds there are.
+        num_images: How many images each has.
+    """
+
+    mean: float
+    half_width: float | None
+    p_value: float | None
+    num_seeds: int
+    num_images: int
+
+
+def mean_interval(values: Sequence[float]) -> Mean:
+    """The mean of at least one value, and how far off the mean of other draws of their kind may be."""
+    return Mean(*paired_difference(values, [0.0] * len(values))[:2])
+
+
 def paired_difference(first: Sequence[float], second: Sequence[float]) -> Difference:
     """Compares values that belong together pair by pair, such as two methods from the same initial weights.
 
@@ -38,10 +89,16 @@ def paired_difference(first: Sequence[float], second: Sequence[float]) -> Differ
     if num_pairs < 2:
         return Difference(mean, None, None, num_pairs)
     error = float(differences.std(ddof=1)) / math.sqrt(num_pairs)
-    half_width = float(stats.t.ppf((1 + CONFIDENCE) / 2, num_pairs - 1)) * error
+    half_width = t_quantile(num_pairs - 1) * error
     if error == 0:
         return Difference(mean, 0.0, float(mean == 0), num_pairs)
     return Difference(mean, half_width, float(2 * stats.t.sf(abs(mean) / error, num_pairs - 1)), num_pairs)
+
+
+@cache
+def t_quantile(degrees: int) -> float:
+    """How many standard errors a 95 % t interval reaches on each side."""
+    return float(stats.t.isf(ALPHA / 2, degrees))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -55,3 +112,222 @@ def holm(p_values: Sequence[float]) -> list[float]:
     adjusted = np.empty(len(p_values))
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
     return [float(value) for value in adjusted]
+
+
+def gap_recovered(student: Sequence[float], alone: Sequence[float], teacher: float) -> Share | None:
+    """The share of the teacher's lead over the student alone that a method gives the student.
+
+    Fieller's theorem: a ratio r is in the interval where the differences ``(student - alone) - r (teacher - alone)``
+    pass a paired t test of mean zero. That is exact for normal values, and no approximation is made of the denominator,
+    which varies with ``alone`` only. Of the teacher, who is one fixed network, the interval knows no spread.
+
+    Args:
+        student: Scores by seed, at least one.
+        alone: Scores of the same seeds without distillation.
+        teacher: The teacher's score.
+
+    Returns:
+        None where the teacher is no better than the student alone. The interval is None for one seed, and where it has
+        no bounds: the lead itself does not differ from zero.
+
+    References:
+        E. C. Fieller, "Some Problems in Interval Estimation", Journal of the Royal Statistical Society B 16, 1954.
+    """
+    gain, lead = np.subtract(student, alone, dtype=float), np.subtract(teacher, alone, dtype=float)
+    if lead.mean() <= 0:
+        return None
+    ratio = float(gain.mean() / lead.mean())
+    if len(gain) < 2:
+        return Share(ratio, None, None)
+    # mean(gain - r lead)^2 <= reach * var(gain - r lead), a quadratic inequality a r^2 - 2 b r + c <= 0
+    reach = t_quantile(len(gain) - 1) ** 2 / len(gain)
+    (gains, both), (_, leads) = reach * np.cov(gain, lead)
+    a, b = lead.mean() ** 2 - leads, gain.mean() * lead.mean() - both
+    if a <= 0:
+        return Share(ratio, None, None)
+    root = math.sqrt(max(0.0, b**2 - a * (gain.mean() ** 2 - gains)))
+    return Share(ratio, float((b - root) / a), float((b + root) / a))
+
+
+def crossed_bootstrap(differences: Array) -> Crossed:
+    """What two methods differ by, where other seeds and other images might have been drawn.
+
+    The spread of the seeds' means and that of the images' means each give an interval of their own, and the squares of
+    their half widths add up: for normal values this misses in at most 5 % of experiments however the spread divides
+    (Banerjee), for the share that rejects is concave in the variances. An image's interval is that of the bootstrap-t,
+    its wider side taken for both, as images are skewed and may be few. Seeds are too few to be resampled: of three, one
+    resample in nine holds one seed alone. Their interval is the t interval.
+
+    Args:
+        differences: (seeds, images), the same images for every seed.
+
+    References:
+        A. B. Owen, "The Pigeonhole Bootstrap", Annals of Applied Statistics 1, 2007: both are resampled where crossed.
+        S. K. Banerjee, "Approximate Confidence Interval for Linear Functions of Means of k Populations when the
+        Population Variances Are Not Equal", Sankhya 22, 1960.
+        P. Hall, "Theoretical Comparison of Bootstrap Confidence Intervals", Annals of Statistics 16, 1988.
+    """
+    num_seeds, num_images = differences.shape
+    mean = float(differences.mean())
+    if num_images < FEWEST_IMAGES:
+        return Crossed(mean, None, None, num_seeds, num_images)
+    levels, reaches = _levels(), crossed_reaches(differences)
+    half_width = float(reaches[np.searchsorted(levels, ALPHA)])
+    if num_seeds < 2:
+        return Crossed(mean, half_width, None, num_seeds, num_images)
+    p_value = float(np.append(levels, 1.0)[np.count_nonzero(reaches >= abs(mean))])
+    return Crossed(mean, half_width, p_value, num_seeds, num_images)
+
+
+def crossed_reaches(differences: Array) -> Array:
+    """Half the widths of the intervals around the mean that miss in 0.1 %, 0.2 %, ... of experiments.
+
+    Args:
+        differences: (..., seeds, images).
+
+    Returns:
+        (..., levels), falling.
+    """
+    num_seeds, num_images = differences.shape[-2:]
+    images = differences.mean(-2)
+    squares = images.var(-1, ddof=1)[..., None] / num_images * _image_quantiles(images) ** 2
+    if num_seeds > 1:
+        seeds = differences.mean(-1).var(-1, ddof=1)[..., None] / num_seeds
+        squares = squares + seeds * _seed_quantiles(num_seeds - 1) ** 2
+    return np.sqrt(squares)
+
+
+@cache
+def _levels() -> Array:
+    return np.arange(1, NUM_RESAMPLES // 2 + 1) * 2 / (NUM_RESAMPLES + 1)
+
+
+@lru_cache(maxsize=64)
+def _seed_quantiles(degrees: int) -> Array:
+    return np.asarray(stats.t.isf(_levels() / 2, degrees))
+
+
+@lru_cache(maxsize=16)
+def _counts(num_images: int) -> Array:
+    """How often every image is in every resample: (images, resamples)."""
+    rng = generator("bootstrap", num_images)
+    return rng.multinomial(num_images, [1 / num_images] * num_images, NUM_RESAMPLES).T.astype(float)
+
+
+def _image_quantiles(values: Array) -> Array:
+    """How many standard errors the mean of a resample is off, at every level, on the side where it is more.
+
+    Args:
+        values: (..., images).
+
+    Returns:
+        (..., levels).
+    """
+    num_images = values.shape[-1]
+    off = values - values.mean(-1, keepdims=True)
+    # sorted, the longer tail above: neither the order of the images nor that of the methods decides
+    off = np.sort(np.where((off**3).sum(-1, keepdims=True) < 0, -off, off), axis=-1)
+    means = off @ _counts(num_images) / num_images
+    variances = off**2 @ _counts(num_images) / num_images - means**2
+    errors = np.sqrt(np.maximum(variances, 0) / (num_images - 1))
+    alone = errors <= 1e-7 * off.std(-1, keepdims=True)  # one image many times, up to rounding
+    ratios = np.divide(means, errors, out=np.where(means == 0, 0.0, np.copysign(np.inf, means)), where=~alone)
+    ratios.sort(axis=-1)
+    half = NUM_RESAMPLES // 2
+    return np.maximum(np.maximum(ratios[..., : -half - 1 : -1], -ratios[..., :half]), 0)
+
+
+def power_of(difference: float, sd: float, num_pairs: int) -> float | None:
+    """How often a two-sided paired t test at 5 % finds a true difference: exact, by the noncentral t distribution.
+
+    Args:
+        difference: The true difference.
+        sd: Standard deviation of the paired differences, in the same unit.
+        num_pairs: How many pairs are tested.
+
+    Returns:
+        A share in [0.05, 1]; None below two pairs, of which nothing can be tested.
+    """
+    if num_pairs < 2:
+        return None
+    if sd == 0:
+        return 1.0 if difference else ALPHA
+    shift, degrees = abs(difference) / sd * math.sqrt(num_pairs), num_pairs - 1
+    return float(sum(stats.nct.sf(t_quantile(degrees), degrees, side) for side in (shift, -shift)))
+
+
+def smallest_difference(sd: float, num_pairs: int, power: float = 0.8) -> float | None:
+    """The smallest true difference that a two-sided paired t test at 5 % finds with some power.
+
+    Args:
+        sd: Standard deviation of the paired differences.
+        num_pairs: How many pairs are tested.
+        power: How often it is found, above 0.05 and below 1.
+
+    Returns:
+        A difference in the unit of ``sd``; None below two pairs.
+
+    Raises:
+        ValueError: No difference is found with such a power, or any is.
+    """
+    if not ALPHA < power < 1:
+        raise ValueError(f"expected a power above {ALPHA} and below 1, got {power}")
+    return None if num_pairs < 2 else sd * _smallest_effect(num_pairs, power)
+
+
+@cache
+def _smallest_effect(num_pairs: int, power: float) -> float:
+    def missing(effect: float) -> float:
+        return (power_of(effect, 1, num_pairs) or 0) - power
+
+    above = next(effect for k in itertools.count() if missing(effect := 2.0**k) > 0)
+    return float(optimize.brentq(missing, 0, above, xtol=1e-9))
+
+
+def pairwise_tests(scores: Array) -> tuple[Array, float]:
+    """Paired t tests of every method against every other.
+
+    Args:
+        scores: (methods, seeds), at least two of each, the same seeds for every method.
+
+    Returns:
+        The p values after Holm's correction for all pairs, symmetric, with ones on the diagonal; and the pooled
+        standard deviation of the paired differences.
+    """
+    num_methods, num_seeds = scores.shape
+    first, second = np.triu_indices(num_methods, 1)
+    differences = scores[first] - scores[second]
+    sds, means = differences.std(1, ddof=1), differences.mean(1)
+    # no spread at all: equal methods give 0 / 0, which is no evidence, others infinity, which is certainty
+    ratios = np.divide(abs(means), sds, out=np.where(means == 0, 0.0, np.inf), where=sds > 0)
+    p_values = np.ones((num_methods, num_methods))
+    adjusted = holm(2 * stats.t.sf(ratios * math.sqrt(num_seeds), num_seeds - 1))
+    p_values[first, second] = p_values[second, first] = adjusted
+    return p_values, float(np.sqrt((sds**2).mean()))
+
+
+def letters(p_values: Sequence[Sequence[float]] | NDArray[Any], means: Sequence[float]) -> list[tuple[str, ...]]:
+    """Groups of methods that cannot be told apart: two share a letter where their difference is not significant.
+
+    Insert and absorb: all begin in one group; a group with two methods that differ is split in two, each without one of
+    them, and groups inside others are dropped.
+
+    Args:
+        p_values: (methods, methods), symmetric, corrected for how many they are.
+        means: By method; the group of the largest is called ``a``.
+
+    References:
+        H.-P. Piepho, "An Algorithm for a Letter-Based Representation of All-Pairwise Comparisons", Journal of
+        Computational and Graphical Statistics 13, 2004.
+    """
+    ranked = sorted(range(len(means)), key=lambda method: (-means[method], method))
+    groups = [frozenset(ranked)] if ranked else []
+    for pair in itertools.combinations(ranked, 2):
+        if p_values[pair[0]][pair[1]] < ALPHA:
+            split = [group - {one} for group in groups if group >= {*pair} for one in pair]
+            groups = [group for group in groups if not group >= {*pair}]
+            groups += [part for part in dict.fromkeys(split) if not any(part < other for other in split + groups)]
+            groups = list(dict.fromkeys(groups))
+    groups.sort(key=lambda group: [place for place, method in enumerate(ranked) if method in group])
+    names = [ascii_lowercase[k % 26] + (str(k // 26 + 1) if k >= 26 else "") for k in range(len(groups))]
+    return [tuple(name for name, group in zip(names, groups, strict=True) if i in group) for i in range(len(means))]

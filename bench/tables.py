@@ -1,30 +1,64 @@
 """Paper-style tables, rendered from records alone."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from bench.effects import effect_table
-from bench.record import TEACHER_ROWS, CellRecord, NetworkRecord, read_cells, read_networks, write_atomically
-from bench.scoreboard import Scoreboard, frame, summarise
+from bench.fairness import cautions, unfair
+from bench.ranking import ranking_tables
+from bench.record import TEACHER_ROWS, CellRecord, NetworkRecord, read_cell, read_networks, write_atomically
+from bench.scoreboard import Column, Scoreboard
 from bench.table import METRIC_TITLES, Table
+
+REFUSED = "refused, the comparison is not fair"
+FILES = {".md": "", ".tex": "% ", "_effects.md": "", "_effects.tex": "% ", "_ranking.md": "", "_ranking.tex": "% "}
+"""The files of tables of a network family by suffix, and how lines begin that are no table."""
 
 
 def render(results: Path) -> dict[Path, str]:
-    """Every table file of a results folder, by path; nothing is written."""
-    records, costs = list(read_cells(results)), list(read_networks(results))
+    """Every table file of a results folder, by path; nothing is written.
+
+    Where students of a network family cannot be compared, its files hold the reasons alone: see `refused`.
+    """
+    read = {path: read_cell(path) for path in sorted((results / "cells").rglob("*.json"))}
+    costs = list(read_networks(results))
     files: dict[Path, str] = {}
-    for network in sorted({record.network for record in records if record.status == "ok"}):
-        of_network = [record for record in records if record.network == network]
-        table = result_table(of_network, [cost for cost in costs if cost.network == network])
-        files[results / "tables" / f"{network}.md"] = table.markdown()
-        files[results / "tables" / f"{network}.tex"] = table.latex()
-        if effects := effect_table(of_network):
-            files[results / "tables" / f"{network}_effects.md"] = effects.markdown()
-            files[results / "tables" / f"{network}_effects.tex"] = effects.latex()
-        files[results / "tables" / f"{network}.csv"] = str(summarise(frame(of_network)).to_csv(index=False))
+    for network in sorted({record.network for record in read.values() if record.status == "ok"}):
+        of_network = {path: record for path, record in read.items() if record.network == network}
+        if reasons := unfair(list(of_network.values())):
+            lines = [f"**{network}: {REFUSED}**", "", *(f"- {reason}" for reason in reasons)]
+            marks = FILES | {".csv": "# "}
+            texts = {suffix: "".join(f"{mark}{line}\n" for line in lines) for suffix, mark in marks.items()}
+        else:
+            texts = _texts(of_network, [cost for cost in costs if cost.network == network])
+        files |= {results / "tables" / f"{network}{suffix}": text for suffix, text in texts.items()}
     return files
+
+
+def refused(files: Mapping[Path, str]) -> list[str]:
+    """Why students cannot be compared, out of rendered files; empty where all can."""
+    pages = dict.fromkeys(text for path, text in files.items() if path.suffix == ".md" and f": {REFUSED}**" in text)
+    return [line.removeprefix("- ") for page in pages for line in page.splitlines() if line.startswith("- ")]
+
+
+def _texts(read: Mapping[Path, CellRecord], costs: Sequence[NetworkRecord]) -> dict[str, str]:
+    """The files of one network family, by suffix."""
+    board = Scoreboard(list(read.values()))
+    images = {
+        (record.label, Column(record.task, record.test_set), record.seed): path.with_suffix(".csv")
+        for path, record in read.items()
+    }
+    effects = effect_table(board)
+    shown = {"": [result_table(board, costs)], "_effects": [effects] if effects else []}
+    shown["_ranking"] = ranking_tables(board, images)
+    texts = {}
+    for name, tables in shown.items():
+        if tables:
+            texts[f"{name}.md"] = "\n".join(table.markdown() for table in tables)
+            texts[f"{name}.tex"] = "\n".join(table.latex() for table in tables)
+    return texts | {".csv": str(board.summary.to_csv(index=False))}
 
 
 def write(files: dict[Path, str]) -> None:
@@ -33,9 +67,9 @@ def write(files: dict[Path, str]) -> None:
         write_atomically(path, text.encode())
 
 
-def result_table(records: Sequence[CellRecord], costs: Sequence[NetworkRecord]) -> Table:
+def result_table(board: Scoreboard, costs: Sequence[NetworkRecord]) -> Table:
     """The table of one network family: methods by test sets, the degraded input and the teachers on top."""
-    board = Scoreboard(records)
+    records = board.records
     sizes = {record.label: record.size for record in records}
     cost_of = {label: cost for label, size in sizes.items() for cost in costs if cost.size == size}
     rows = []
@@ -46,13 +80,14 @@ def result_table(records: Sequence[CellRecord], costs: Sequence[NetworkRecord]) 
     header = ("method", "params (M)", "MACs (G)", *map(board.title, board.columns))
     notes = (
         *_cost_notes(board.methods, cost_of),
-        *_training_notes(records, board),
+        *_training_notes(board),
+        *cautions(records),
         *_import_notes(records),
         *_perceptual_notes(records),
         *_missing_notes(records),
         *_signature_notes(board.values),
     )
-    return Table(records[0].network, header, tuple(rows), notes)
+    return Table(board.network, header, tuple(rows), notes)
 
 
 def _cost_notes(methods: Sequence[str], cost_of: dict[str, NetworkRecord]) -> Iterator[str]:
@@ -66,9 +101,9 @@ def _cost_notes(methods: Sequence[str], cost_of: dict[str, NetworkRecord]) -> It
         )
 
 
-def _training_notes(records: Sequence[CellRecord], board: Scoreboard) -> Iterator[str]:
+def _training_notes(board: Scoreboard) -> Iterator[str]:
     """Steps and seeds, what the marks mean, and what is missing."""
-    students = [record for record in records if record.role == "student" and record.status == "ok"]
+    students = [record for record in board.records if record.role == "student" and record.status == "ok"]
     others = board.other_steps
     steps = f"{_slashed(board.usual_steps.values())} steps"
     steps += "".join(f", `{label}` {_slashed(counts)}" for label, counts in others.items())
@@ -79,7 +114,7 @@ def _training_notes(records: Sequence[CellRecord], board: Scoreboard) -> Iterato
     of_equals = " among students of equal steps" if others else ""
     if students:
         yield f"Students: {steps}, seeds: {seeds}; {spread}. Best **bold**, second <u>underlined</u>{of_equals}."
-    yield from dict.fromkeys(f"`{r.method}` on {r.task}: -, {r.reason}" for r in records if r.status == "skipped")
+    yield from dict.fromkeys(f"`{r.method}` on {r.task}: -, {r.reason}" for r in board.records if r.status == "skipped")
 
 
 def _slashed(numbers: Iterable[int]) -> str:

@@ -3,7 +3,9 @@
 import pytest
 
 from bench import tables
-from bench.effects import effect_table
+from bench.effects import effect_table as table_of
+from bench.record import write_record
+from bench.scoreboard import Scoreboard
 from tests.harness.test_tables import record
 
 CONTROLS = {"output_kd": "output_kd@oracle", "fitnet": "scratch"}
@@ -13,6 +15,10 @@ def of(label, psnr, seed=0, **changes):
     method, _, teacher = label.partition("@")
     asks = {"teacher": teacher or "trained", "control": "" if teacher else CONTROLS.get(method, "")}
     return record(method, psnr, seed, **(asks | changes))
+
+
+def effect_table(records):
+    return table_of(Scoreboard(records))
 
 
 def teacher(psnr, **changes):
@@ -88,8 +94,9 @@ def test_without_scratch_or_psnr_there_is_nothing_to_say():
     assert effect_table([of("scratch", 30.0, **piqe), of("fitnet", 30.0, **piqe)]) is None
 
 
-def test_it_stands_beside_the_scores(three_seeds, tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "read_cells", lambda results: iter(three_seeds))
+def test_it_stands_beside_the_scores(three_seeds, tmp_path):
+    for number, item in enumerate(three_seeds):
+        write_record(tmp_path / "cells" / str(number) / "rain_light.json", item)
     files = tables.render(tmp_path)
     assert {path.name for path in files} >= {"nafnet.md", "nafnet_effects.md", "nafnet_effects.tex"}
     assert "| output_kd@oracle |" in files[tmp_path / "tables" / "nafnet.md"]

@@ -1,0 +1,211 @@
+"""Which students can be told apart: a table for every test set, rows by their mean PSNR."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean
+from typing import NamedTuple
+
+import numpy as np
+
+from bench.record import TEACHER_ROWS, read_per_image
+from bench.scoreboard import Column, Scoreboard
+from bench.stats import (
+    Array,
+    Share,
+    crossed_bootstrap,
+    gap_recovered,
+    letters,
+    mean_interval,
+    pairwise_tests,
+    smallest_difference,
+)
+from bench.table import Table
+
+METRIC = "psnr_db"
+HEADER = ("method", "PSNR (dB)", "groups", "over `scratch` (dB)", "gap")
+Files = Mapping[tuple[str, Column, int], Path]
+"""The values per image of a row in a column, by seed."""
+
+
+class Images(NamedTuple):
+    """PSNR per image: names, and values of the same order."""
+
+    names: tuple[str, ...]
+    values: Array
+
+
+Read = Mapping[tuple[str, Column, int], Images]
+
+
+class Groups(NamedTuple):
+    """Which rows cannot be told apart.
+
+    Attributes:
+        seeds: The seeds that all compared rows have.
+        letters: By compared row; rows that share one cannot be told apart. Empty for one seed.
+        sd: The pooled standard deviation of the paired differences, in dB; 0 where nothing is compared.
+    """
+
+    seeds: tuple[int, ...]
+    letters: Mapping[str, str]
+    sd: float
+
+
+def ranking_tables(board: Scoreboard, files: Files) -> list[Table]:
+    """The ranking in every column and in the mean over the test sets; none where there are less than two students.
+
+    Args:
+        board: The scores.
+        files: Where the values per image are; rows without have no interval over images, and a note says so.
+
+    Raises:
+        ValueError: Two rows of one column were scored on different images.
+    """
+    columns = [column for column in board.columns if METRIC in board.metrics[column]]
+    parts = [[column] for column in columns] + ([columns] if len(columns) > 1 else [])
+    wanted = {(label, column) for label in board.methods for column in columns}
+    read = {key: _read(path) for key, path in files.items() if key[:2] in wanted and path.exists()}
+    tables = [table for part in parts if (table := _table(board, part, read))]
+    return [*tables[:-1], *(replace(table, notes=(*table.notes, *_legend())) for table in tables[-1:])]
+
+
+def _read(path: Path) -> Images:
+    values = read_per_image(path).get(METRIC, {})
+    return Images(tuple(values), np.fromiter(values.values(), float, len(values)))
+
+
+def _table(board: Scoreboard, columns: Sequence[Column], read: Read) -> Table | None:
+    """The ranking by the mean over some columns."""
+    of_rows = {label: seeds for label in board.methods if (seeds := board.seeds(label, columns, METRIC))}
+    scores = dict(sorted(of_rows.items(), key=lambda row: -fmean(row[1].values())))
+    if len(scores) < 2:
+        return None
+    groups = _groups(scores, board.other_steps)
+    rows = (
+        (label, _psnr(seeds.values()), groups.letters.get(label, "-"), *_beside_scratch(board, label, columns, read))
+        for label, seeds in scores.items()
+    )
+    on = f"{columns[0].task}: {columns[0].test_set}" if len(columns) == 1 else "the mean of the test sets"
+    notes = (
+        *_group_notes(groups),
+        *_other_notes(scores, groups, board.other_steps),
+        *_image_notes(scores, columns, read),
+    )
+    return Table(f"{board.network}: ranking on {on}", HEADER, tuple(rows), notes)
+
+
+def _psnr(values: Iterable[float]) -> str:
+    mean = mean_interval(list(values))
+    return f"{mean.value:.2f}{_spread(mean.half_width)}"
+
+
+def _beside_scratch(board: Scoreboard, label: str, columns: Sequence[Column], read: Read) -> tuple[str, str]:
+    """The difference of a row to the student alone, and the gap that it recovers, from the seeds that both have."""
+    seeds, alone = (board.seeds(row, columns, METRIC) for row in (label, "scratch"))
+    both = [seed for seed in seeds if seed in alone]
+    if label == "scratch" or not both:
+        return "-", "-"
+    ours, theirs = ([side[seed] for seed in both] for side in (seeds, alone))
+    teachers = board.seeds(TEACHER_ROWS["removal"], columns, METRIC)
+    gap = gap_recovered(ours, theirs, fmean(teachers.values())) if teachers else None
+    differences = _differences(read, label, columns, both)
+    if differences is None:
+        return f"{fmean(ours) - fmean(theirs):+.2f}", _share(gap)
+    over = crossed_bootstrap(differences)
+    return f"{over.mean:+.2f}{_spread(over.half_width)}", _share(gap)
+
+
+def _groups(scores: Mapping[str, Mapping[int, float]], other_steps: Mapping[str, object]) -> Groups:
+    """Compares the rows of usual length that have the seeds which most of them have."""
+    by_seeds = {label: tuple(seeds) for label, seeds in scores.items() if label not in other_steps}
+    counts = Counter(by_seeds.values())
+    usual = max(counts, key=lambda seeds: (counts[seeds], len(seeds)), default=())
+    compared = [label for label, seeds in by_seeds.items() if seeds == usual]
+    if len(usual) < 2 or len(compared) < 2:
+        return Groups(usual, {}, 0.0)
+    values = np.array([[scores[label][seed] for seed in usual] for label in compared])
+    p_values, sd = pairwise_tests(values)
+    names = ("".join(group) for group in letters(p_values, list(values.mean(1))))
+    return Groups(usual, dict(zip(compared, names, strict=True)), sd)
+
+
+def _differences(read: Read, label: str, columns: Sequence[Column], seeds: Sequence[int]) -> Array | None:
+    """How far a row is above the student alone, (seeds, images); None where values per image are missing.
+
+    In a mean over test sets, an image is what has one name: where test sets degrade the same scenes, these are drawn
+    together.
+    """
+    keys = [(row, column, seed) for column in columns for row in (label, "scratch") for seed in seeds]
+    if any(key not in read for key in keys):
+        return None
+    names = {column: read[label, column, seeds[0]].names for column in columns}
+    for row, column, seed in keys:
+        if read[row, column, seed].names != names[column]:
+            raise ValueError(
+                f"{column.task}/{column.test_set}: {row} with seed {seed} and {label} with seed {seeds[0]} were scored "
+                "on different images; score the cells of this test set again"
+            )
+    units = {name: i for i, name in enumerate(dict.fromkeys(name for column in columns for name in names[column]))}
+    differences = np.zeros((len(seeds), len(units)))
+    for column in columns:
+        ours, theirs = (np.stack([read[row, column, seed].values for seed in seeds]) for row in (label, "scratch"))
+        share = len(units) / len(columns) / len(names[column])  # the mean over the units is that of the test sets
+        differences[:, [units[name] for name in names[column]]] += (ours - theirs) * share
+    return differences
+
+
+def _spread(half_width: float | None) -> str:
+    return "" if half_width is None else f" ± {half_width:.2f}"
+
+
+def _share(gap: Share | None) -> str:
+    if gap is None:
+        return "-"
+    bounds = "" if gap.low is None or gap.high is None else f" [{100 * gap.low:.0f}, {100 * gap.high:.0f}]"
+    return f"{100 * gap.value:.0f} %{bounds}"
+
+
+def _group_notes(groups: Groups) -> Iterator[str]:
+    num_seeds, num_rows = len(groups.seeds), len(groups.letters)
+    if num_seeds == 1:
+        yield "One seed: nothing is ranked. Rows stand by their means, and another seed may turn them round."
+    if num_rows:
+        yield (
+            f"Rows that share a letter cannot be told apart: paired t tests over {num_seeds} seeds at the 5 % level, "
+            f"after Holm's correction for all {num_rows * (num_rows - 1) // 2} pairs. The smallest true difference "
+            f"that one test finds with a power of 80 % is {smallest_difference(groups.sd, num_seeds):.2f} dB, and the "
+            f"correction asks for more (standard deviation of the differences, pooled: {groups.sd:.2f} dB)."
+        )
+
+
+def _other_notes(
+    scores: Mapping[str, Mapping[int, float]], groups: Groups, other_steps: Mapping[str, set[int]]
+) -> Iterator[str]:
+    """Which rows are in no group, and why."""
+    for label, seeds in scores.items():
+        if label in other_steps:
+            yield f"`{label}` is in no group: trained for {'/'.join(map(str, sorted(other_steps[label])))} steps."
+        elif tuple(seeds) != groups.seeds:
+            yield f"`{label}` is in no group: its seeds are {', '.join(map(str, seeds))}, others have more or others."
+
+
+def _image_notes(scores: Mapping[str, Mapping[int, float]], columns: Sequence[Column], read: Read) -> Iterator[str]:
+    """Which rows lack values per image."""
+    lacking = [
+        f"`{label}`"
+        for label, seeds in scores.items()
+        if any((label, column, seed) not in read for column in columns for seed in seeds)
+    ]
+    if lacking:
+        yield f"{', '.join(lacking)}: no interval over `scratch`, as there are no values per image."
+
+
+def _legend() -> Iterator[str]:
+    yield (
+        "PSNR: mean over the seeds, ± half the width of its 95 % t interval. over `scratch`: paired by seed and image, "
+        "± half the width of the 95 % interval for other seeds and other images; with one seed, for other images "
+        "alone. gap: the share of the removal teacher's lead over `scratch`, with Fieller's 95 % interval over the "
+        "seeds where it has bounds. docs/statistics.md has the formulas."
+    )
