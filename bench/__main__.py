@@ -141,9 +141,9 @@ def report(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if anything would change.")] = False,
 ) -> None:
     """Rebuilds every table and the generated blocks of README and docs from the records."""
-    from bench import readme
+    from bench import readme, schema
 
-    files = readme.render(Path())
+    files = readme.render(Path()) | schema.render(Path())
     for results in readme.result_folders(Path()):
         files |= tables.render(results)
     stale = [path for path, text in files.items() if not path.exists() or path.read_text(encoding="utf-8") != text]

@@ -3,16 +3,20 @@
 import hashlib
 import json
 import math
+import reprlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from bench.plain_yaml import read_yaml
 from bench.registry import UnknownNameError
 
 DEFAULT_PROFILE = "default"
+
+MOST_ERRORS = 20
+"""Errors of one file that are shown."""
 
 RestorationLoss = Literal["l1", "charbonnier", "mse", "rmse", "l1_fft"]
 """The distances between a restored and a clean image that a grid may choose from: functions of `bench.losses`."""
@@ -26,10 +30,27 @@ def student_label(method: str, teacher: TeacherKind) -> str:
     return f"{method}@oracle" if teacher == "oracle" else method
 
 
-class Settings(BaseModel):
-    """Base of all parameter blocks: immutable, and unknown keys are refused."""
+def _no_truth_value(value: Any) -> Any:
+    """Passes on what is not true or false, which YAML also reads from yes, no, on and off, and Python takes for 1, 0.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Raises:
+        ValueError: It is.
+    """
+    if isinstance(value, bool):
+        raise ValueError("expected a number")
+    return value
+
+
+Count = Annotated[int, Field(strict=True, gt=0, le=10**9)]
+"""How many there are of something, in a range in which no arithmetic overflows."""
+Seed = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
+Number = Annotated[float, BeforeValidator(_no_truth_value)]
+
+
+class Settings(BaseModel):
+    """Base of all parameter blocks: immutable; unknown keys and numbers that are not finite are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Training(Settings):
@@ -44,11 +65,11 @@ class Training(Settings):
         restoration_loss: The distance between restored and clean image, one for all methods.
     """
 
-    steps: PositiveInt
-    batch_size: PositiveInt = 8
-    crop_size: int = Field(default=64, ge=16, multiple_of=16)
-    learning_rate: float = Field(default=1e-3, gt=0, le=1)
-    final_learning_rate: float = Field(default=1e-6, ge=0, le=1)
+    steps: Count
+    batch_size: Count = 8
+    crop_size: Count = Field(default=64, ge=16, multiple_of=16)
+    learning_rate: Number = Field(default=1e-3, gt=0, le=1)
+    final_learning_rate: Number = Field(default=1e-6, ge=0, le=1)
     restoration_loss: RestorationLoss = "rmse"
 
 
@@ -60,12 +81,12 @@ class Recipe(Settings):
         epochs: How often every training pair (or clean image) is drawn on average; instead of ``steps``.
     """
 
-    steps: PositiveInt | None = None
-    epochs: float | None = Field(default=None, gt=0)
-    batch_size: PositiveInt | None = None
-    crop_size: int | None = Field(default=None, ge=16, multiple_of=16)
-    learning_rate: float | None = Field(default=None, gt=0, le=1)
-    final_learning_rate: float | None = Field(default=None, ge=0, le=1)
+    steps: Count | None = None
+    epochs: Number | None = Field(default=None, gt=0, le=10**9)
+    batch_size: Count | None = None
+    crop_size: Count | None = Field(default=None, ge=16, multiple_of=16)
+    learning_rate: Number | None = Field(default=None, gt=0, le=1)
+    final_learning_rate: Number | None = Field(default=None, ge=0, le=1)
     restoration_loss: RestorationLoss | None = None
 
     @model_validator(mode="after")
@@ -104,7 +125,7 @@ class Teachers(Settings):
 
     removal: Recipe = Recipe()
     reconstruction: Recipe = Recipe()
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
 
 
 class Sizes(Settings):
@@ -136,8 +157,8 @@ class Tiling(Settings):
         overlap: Pixels that neighbours share; the seam runs through the middle. A multiple likewise.
     """
 
-    tile: PositiveInt
-    overlap: NonNegativeInt = 128
+    tile: Count
+    overlap: int = Field(default=128, strict=True, ge=0, le=10**9)
 
     @property
     def signature(self) -> str:
@@ -174,7 +195,7 @@ class Params(Settings):
     tasks: tuple[str, ...] = Field(min_length=1)
     networks: tuple[str, ...] = Field(min_length=1)
     methods: tuple[str, ...] = Field(min_length=1)
-    seeds: tuple[NonNegativeInt, ...] = Field(min_length=1)
+    seeds: tuple[Seed, ...] = Field(min_length=1)
     teacher: tuple[TeacherKind, ...] = Field(default=("trained",), min_length=1)
     perceptual: Literal["teacher", "vgg19"] = "teacher"
     sizes: Sizes = Sizes()
@@ -184,12 +205,12 @@ class Params(Settings):
     test_sets: tuple[str, ...] | None = None
     evaluate_on: Literal["test", "validation"] = "test"
     tiling: Tiling | None = None
-    threads: PositiveInt = 2
-    workers: NonNegativeInt = 1
-    memory_gb: float = Field(default=2.0, ge=0)
+    threads: int = Field(default=2, strict=True, ge=1, le=1024)
+    workers: int = Field(default=1, strict=True, ge=0, le=1024)
+    memory_gb: Number = Field(default=2.0, ge=0, le=10**6)
     data_root: Path | None = None
     test_root: Path | None = None
-    checkpoint_seconds: float = Field(default=60.0, gt=0)
+    checkpoint_seconds: Number = Field(default=60.0, gt=0)
 
     def network_sizes(self) -> list[tuple[str, str]]:
         """Every (network, size preset) of the grid."""
@@ -212,10 +233,7 @@ def load_params(path: Path, overrides: Mapping[str, Any] | None = None) -> Param
     """
     if not path.is_file():
         raise FileNotFoundError(f"no params file {path}; `python -m bench.run --help` lists the profiles")
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a YAML file: {error}") from error
+    values = read_yaml(path)
     if not isinstance(values, dict):
         raise ValueError(f"{path}: expected a mapping of parameters, got {type(values).__name__}")
     for key, value in (overrides or {}).items():
@@ -229,13 +247,15 @@ def load_params(path: Path, overrides: Mapping[str, Any] | None = None) -> Param
 def describe_errors(error: ValidationError, source: str, model: type[BaseModel]) -> str:
     """Says in one line per error which key path is wrong, what came and what was expected."""
     lines = []
-    for item in error.errors():
+    for item in error.errors()[:MOST_ERRORS]:
         path = ".".join(map(str, item["loc"]))
         if item["type"] == "extra_forbidden":
             known = _fields_at(model, item["loc"][:-1])
             lines.append(f"{source}: {UnknownNameError('parameter', path, known)}")
         else:
-            lines.append(f"{source}: {path}: {item['msg'].lower()}, got {item['input']!r}")
+            lines.append(f"{source}: {path}: {item['msg'].lower()}, got {reprlib.repr(item['input'])}")
+    if error.error_count() > MOST_ERRORS:
+        lines.append(f"{source}: and {error.error_count() - MOST_ERRORS} more")
     return "\n".join(lines)
 
 
@@ -256,9 +276,11 @@ def _assign(values: dict[str, Any], key: str, value: Any) -> None:
 def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
     """The dotted names of the fields beside an unknown one."""
     for part in location:
-        nested = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
-        if not (isinstance(nested, type) and issubclass(nested, BaseModel)):
+        annotation = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
+        kinds = (annotation, *get_args(annotation))  # a group may be left out: its type is a union with None
+        models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        if not models:
             return []
-        model = nested
+        model = models[0]
     prefix = "".join(f"{part}." for part in location)
     return [prefix + name for name in model.model_fields]

@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -113,37 +112,34 @@ def verify(
 @app.command("import")
 def import_(
     name: Annotated[str, typer.Argument(metavar="SET", help="A declared data set.")],
-    source: Annotated[Path, typer.Option("--from", help="The folder of the unpacked download.")],
+    source: Annotated[
+        Path, typer.Option("--from", help="The download: a .zip, .tar, .tar.gz, .tgz or .tar.xz file, or a folder.")
+    ],
     is_copy: Annotated[
-        bool, typer.Option("--copy", help="Copy the files; without it, a link to the folder is made.")
+        bool, typer.Option("--copy", help="Copy a folder; without it, a link to it is made. Archives are unpacked.")
     ] = False,
     datasets: RealRoot = REAL,
 ) -> None:
     """Puts a downloaded set where it belongs, and checks it."""
     from bench.datasets.base import DATASETS, Shelf
+    from bench.datasets.placing import put
     from bench.datasets.verify import check_set
 
     place = Shelf(imported=datasets).place(name)
     if DATASETS[name].is_embedded:
         raise ValueError(f"{name} comes with the benchmark: `dvc pull`")
-    _check_layout(name, source)
-    _check_place(name, source, place)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    if is_copy:
-        _copy(source, place)
-    else:
-        place.symlink_to(source.resolve(), target_is_directory=True)
+    put(name, source, place, is_copy)
     findings = check_set(name, Shelf(imported=datasets))
     _report(findings)
     _print_digests(name, Shelf(imported=datasets))
     if any(finding.severity == "error" for finding in findings):
-        remove = f"rm {'-r ' if is_copy else ''}{shlex.quote(str(place))}"
+        remove = f"rm {'' if place.is_symlink() else '-r '}{shlex.quote(str(place))}"
         _print(f"{place}: imported with errors; mend them there, or `{remove}` and import again")
         raise typer.Exit(FAILED)
-    if is_copy:
-        _print(f"{place}: copied; to version it: dvc add {place}")
-    else:
+    if place.is_symlink():
         _print(f"{place}: a link to {source.resolve()}; DVC does not follow links: --copy is for `dvc add {place}`")
+    else:
+        _print(f"{place}: {'copied' if source.is_dir() else 'unpacked'}; to version it: dvc add {place}")
 
 
 @app.command()
@@ -183,41 +179,6 @@ def _leaks_between(names: Iterable[str], shelf: "Shelf") -> "Iterator[Finding]":
             continue  # reported above
         for leak in find_leaks(train, test):
             yield Finding("error", f"{train_set} and {test_set}: {leak}")
-
-
-def _check_layout(name: str, source: Path) -> None:
-    """Refuses a folder in which nothing of the set is found, before anything is linked or copied."""
-    from bench.datasets.base import DATASETS
-
-    if not source.is_dir():
-        raise FileNotFoundError(f"{source}: not a folder; name that of the unpacked {name}")
-    splits = DATASETS[name].splits.values()
-    if not any(split.find(source) for split in splits):
-        expected = "\n  ".join(str(layout) for split in splits for layout in split.layouts)
-        found = ", ".join(sorted(path.name for path in source.iterdir())[:8]) or "nothing"
-        raise FileNotFoundError(f"{source}: no images of {name}; found {found}; expected one of\n  {expected}")
-
-
-def _check_place(name: str, source: Path, place: Path) -> None:
-    """Refuses what would lose a set that is there, or copy a folder into itself."""
-    if place.exists() and place.resolve() == source.resolve():
-        raise ValueError(f"{place} is this folder already; `python -m bench data verify {name}` checks it")
-    if place.is_symlink() or place.exists():
-        remove = f"rm {'' if place.is_symlink() else '-r '}{shlex.quote(str(place))}"
-        raise ValueError(f"{place} is already there; to import another one, remove it first: `{remove}`")
-    if place.resolve().is_relative_to(source.resolve()):
-        raise ValueError(f"{source} holds {place}, where the set belongs; give the folder of the unpacked set alone")
-
-
-def _copy(source: Path, place: Path) -> None:
-    """Copies a folder so that it is there whole or not at all."""
-    partial = place.with_name(f".{place.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        shutil.copytree(source, partial)
-        partial.rename(place)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _print_digests(name: str, shelf: "Shelf") -> None:

@@ -54,7 +54,7 @@ class MethodConfig(BaseModel):
         restoration_loss: The distance to the clean image; ``train.restoration_loss`` sets it for all methods of a grid.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     restoration_loss: RestorationLoss = "rmse"
 

@@ -56,8 +56,10 @@ def explain(
     if record is not None:
         if any(option is not None for option in options):
             raise ValueError(f"choose one: the record {record} in words, or figures of a --method, without a RECORD")
-        _, workspace = open_grid(profile, params, data_root, results=results, settings=set_ or ())
-        _print("\n\n".join("\n".join(_lines(path)) for path in find_records(record, workspace.results)))
+        is_file = record.endswith(".json")
+        grid = None if is_file else open_grid(profile, params, data_root, results=results, settings=set_ or ())
+        paths = find_records(record, grid[1].results) if grid else [Path(record)]
+        _print("\n\n".join("\n".join(_lines(path)) for path in paths))
         return
     if method is None or task is None:
         raise ValueError("name a RECORD to have it in words, or --method and --task to have a student in figures")
@@ -110,7 +112,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_bytes())
         kind = values["kind"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path}: not a record ({error}); give one of a cell, or of `evaluate`") from error
     if kind == "scores":
         return _scores(read_scores(path))

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bench.networks.base import RestorationNetwork
 from bench.networks.foreign import SpandrelNetwork
-from bench.networks.official import Architecture, load_strictly, read_weights, recognise
+from bench.networks.official import Architecture, load_strictly, load_tensors, read_weights, recognise
 from bench.record import write_atomically
 
 
@@ -69,7 +69,7 @@ class ImportedTeacher:
             ValueError: The file is damaged.
         """
         try:
-            values = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+            values = load_tensors(path, mmap=True)
             return cls(**values | {"architecture": Architecture(*values["architecture"])})
         except Exception as error:  # torch.load raises almost anything on a damaged file
             raise ValueError(f"{path}: damaged; import the teacher again, or delete the file to train one") from error

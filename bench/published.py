@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.config import describe_errors
+from bench.plain_yaml import read_yaml
 from bench.table import METRIC_TITLES, Table
 
 
@@ -44,9 +44,7 @@ def read_published(path: Path) -> PublishedTable:
         ValueError: It is not one; the message names the key.
     """
     try:
-        return PublishedTable.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path}: not a YAML file: {error}") from error
+        return PublishedTable.model_validate(read_yaml(path))
     except ValidationError as error:
         raise ValueError(describe_errors(error, str(path), PublishedTable)) from error
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bench.config import TeacherKind, student_label
+from bench.config import TeacherKind, digest, student_label
 
 Metrics = dict[str, float]
 TEACHER_ROWS = {"removal": "removal teacher", "reconstruction": "reconstruction teacher (sees clean)"}
@@ -311,6 +311,8 @@ def read_cell(path: Path) -> CellRecord:
         keys = "; ".join(", ".join(part) for part in (record.metrics, record.input_metrics, record.signatures))
         expected = "expected scores by the same metrics for outputs and inputs, and a signature for each"
         raise ValueError(f"{path}: {expected}, got {keys}; delete the file to have it made again")
+    if record.config_sha256 != digest(record.config):
+        raise ValueError(f"{path}: config_sha256 is not that of config; delete the file to have it made again")
     return record
 
 

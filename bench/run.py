@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
-import yaml
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Column, Table
@@ -19,6 +18,7 @@ from bench.cell import Filters, Workspace, dataset_name
 from bench.config import DEFAULT_PROFILE, Params, TeacherKind, load_params
 from bench.ledger import Ledger
 from bench.lifeline import follow_parents
+from bench.plain_yaml import parse_yaml
 from bench.registry import UnknownNameError
 
 if TYPE_CHECKING:
@@ -72,10 +72,7 @@ def open_grid(
         key, equals, value = setting.partition("=")
         if not equals:
             raise ValueError(f"--set {setting}: expected KEY=VALUE, such as train.steps=100")
-        try:
-            overrides[key] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise ValueError(f"--set {setting}: {value!r} is no YAML value") from error
+        overrides[key] = parse_yaml(value, f"--set {setting}")
     scored_on = ""
     if data_root is not None:
         overrides["data_root"] = data_root

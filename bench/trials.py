@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pandas as pd
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.config import describe_errors
+from bench.plain_yaml import read_yaml
 from bench.table import Table, number
 
 
@@ -46,7 +46,7 @@ def read_trials(path: Path) -> Trials:
         ValueError: It is not valid; the message names what is wrong.
     """
     try:
-        return Trials.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return Trials.model_validate(read_yaml(path))
     except ValidationError as error:
         raise ValueError(describe_errors(error, str(path), Trials)) from error
 

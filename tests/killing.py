@@ -29,13 +29,13 @@ def run(options, results, **keywords):
 
 
 def run_until_killed(options, results, most_seconds):
-    """Runs the benchmark until some time after a checkpoint was written, then kills it; returns whether it was alive."""
+    """Kills the benchmark some time after it wrote a checkpoint; returns whether it was still alive."""
     command = [sys.executable, "-m", "bench.run", *options, "--results", str(results)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     before = _newest(results)
     while process.poll() is None and _newest(results) == before:
         time.sleep(0.005)
-    time.sleep(random.uniform(0, most_seconds))  # noqa: S311 - anywhere will do
+    time.sleep(random.uniform(0, most_seconds))
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
     return process.wait() == -signal.SIGKILL

@@ -3,6 +3,7 @@
 import inspect
 import pickle
 import re
+import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -47,7 +48,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file of weights")
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        checkpoint = load_tensors(path)
     except pickle.UnpicklingError as error:
         needed = re.search(r"GLOBAL (\S+)", str(error))
         reason = f"reading it would run {needed[1]}" if needed else "another kind of file, or a pickle with code"
@@ -55,12 +56,34 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             f"{path}: not a plain PyTorch file of tensors: {reason}. What needs code of its own is not opened: "
             "where you trust it, save its state dict alone with torch.save, and give that file"
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError) as error:
+    except Exception as error:  # torch.load raises almost anything on a damaged file
         raise ValueError(f"{path}: not a readable PyTorch checkpoint ({error}); copy or download it again") from error
     try:
         return unwrap(checkpoint)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def load_tensors(path: Path, mmap: bool = False) -> Any:
+    """Reads a file of ``torch.save``: nothing in it is run, and a byte that is not as it was written is found.
+
+    The file is a zip archive, whose checksums ``torch.load`` does not compare. Older files have none.
+
+    Args:
+        path: The file.
+        mmap: Whether tensors stay on disk until they are used; older files cannot.
+
+    Raises:
+        pickle.UnpicklingError: Reading it would run code.
+        Exception: Almost any other where the file is damaged.
+    """
+    with path.open("rb") as file:
+        is_zip = file.read(4) == b"PK\x03\x04"
+    if is_zip:
+        with zipfile.ZipFile(path) as archive:
+            if damaged := archive.testzip():
+                raise ValueError(f"the checksum of {damaged} in it is another")
+    return torch.load(path, map_location="cpu", mmap=mmap, weights_only=True)
 
 
 def unwrap(checkpoint: Any) -> dict[str, Tensor]:
@@ -77,7 +100,7 @@ def unwrap(checkpoint: Any) -> dict[str, Tensor]:
     if not isinstance(state, Mapping) or not state or not all(isinstance(value, Tensor) for value in state.values()):
         found = f"keys {_first(checkpoint)}" if isinstance(checkpoint, Mapping) else type(checkpoint).__name__
         raise ValueError(f"expected a state dict, bare or under {', '.join(map(repr, WRAPPERS))}; got {found}")
-    return {name.removeprefix("module."): tensor for name, tensor in state.items()}
+    return {str(name).removeprefix("module."): tensor for name, tensor in state.items()}
 
 
 def _own_weights(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -89,11 +112,16 @@ def _own_weights(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
     about = checkpoint.get("about") or {}
     if not about:
         raise ValueError("written by an earlier version, which did not say what network it is of; train it again")
-    if about["role"] == "reconstruction":
-        raise ValueError("of a reconstruction teacher, which is shown clean images: it restores nothing; give another")
-    network = build_network(about["network"], about["size"])
-    weights = checkpoint["distiller"].items()
-    network.load_state_dict({name.removeprefix(STUDENT): t for name, t in weights if name.startswith(STUDENT)})
+    try:
+        if about["role"] == "reconstruction":
+            raise ValueError(
+                "of a reconstruction teacher, which is shown clean images: it restores nothing; give another"
+            )
+        network = build_network(about["network"], about["size"])
+        weights = checkpoint["distiller"].items()
+        network.load_state_dict({name.removeprefix(STUDENT): t for name, t in weights if name.startswith(STUDENT)})
+    except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+        raise ValueError(f"a checkpoint of this benchmark, but its weights do not fit what it says: {error}") from error
     return official_state(network)
 
 

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from bench.config import digest
 from bench.record import (
     CellRecord,
     read_cell,
@@ -20,7 +21,7 @@ def record(**changes):
         "task": "deraining", "network": "nafnet", "size": "micro", "method": "scratch", "role": "student", "seed": 0,
         "test_set": "rain_light", "status": "ok", "protocol": "derain_y", "signatures": {"psnr_db": "psnr:y|v1"},
         "metrics": {"psnr_db": 30.0}, "input_metrics": {"psnr_db": 27.0}, "num_images": 2, "steps": 3, "config": {},
-        "config_sha256": "0",
+        "config_sha256": digest(changes.get("config", {})),
         "run": {"seconds": 1.0, "peak_memory_mb": 1.0, "started_at": "2026-01-01T00:00:00+00:00", "provenance": {}},
     }  # fmt: skip
     return CellRecord.model_validate(values | changes)
@@ -29,6 +30,12 @@ def record(**changes):
 def test_what_is_written_is_read_back(tmp_path):
     write_record(tmp_path / "a" / "b.json", record())
     assert read_cell(tmp_path / "a" / "b.json") == record()
+
+
+def test_a_record_whose_configuration_was_edited_is_refused(tmp_path):
+    write_record(tmp_path / "edited.json", record().model_copy(update={"config": {"seed": 1}}))
+    with pytest.raises(ValueError, match=r"edited\.json: config_sha256 is not that of config"):
+        read_cell(tmp_path / "edited.json")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

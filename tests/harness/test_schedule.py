@@ -20,7 +20,7 @@ NO_MEMORY = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 
 
 @pytest.fixture
 def fail(monkeypatch):
-    """Makes a method raise an error where a condition on the lesson holds; returns the batch sizes that it was shown."""
+    """Makes a method raise an error where a condition on the lesson holds; returns the sizes of its batches."""
 
     def patch(name, error, condition):
         shown = []
@@ -94,7 +94,7 @@ def test_what_would_happen_again_is_not_tried_again(make_params, workspace, fail
 
 def test_a_failure_is_reported_with_its_log(make_params, workspace, fail, caplog):
     fail("output_kd", ValueError("no such thing"), lambda lesson, call: True)
-    with pytest.raises(BaseException) as stopped:  # noqa: PT011 - typer's Exit
+    with pytest.raises(BaseException) as stopped:
         run.exit_with(lambda: run.run_grid(make_params(methods=["scratch", "output_kd"]), workspace, Filters()))
     assert stopped.value.exit_code == run.FAILED
     log = workspace.log("denoising/nafnet/seed0")
@@ -159,7 +159,8 @@ def test_two_runs_share_the_cells_and_train_none_twice(make_params, workspace, r
     both = [subprocess.Popen(command, **pipes) for _ in range(2)]
     outputs = [process.communicate(timeout=120)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], outputs
-    scored = [line.split(" ", 1)[1] for text in outputs for line in text.splitlines() if " on mini_set: psnr_db" in line]
+    lines = "".join(outputs).splitlines()
+    scored = [line.split(" ", 1)[1] for line in lines if " on mini_set: psnr_db" in line]
     assert len(scored) == len(set(scored)) == 7, "a teacher, two methods, three seeds, each once"
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from bench.__main__ import app
+from bench.config import digest
 from bench.metrics.metric import METRICS
 from bench.metrics.protocol import PROTOCOLS
 from bench.networks.base import NETWORKS, build_network
@@ -230,7 +231,8 @@ def test_explain_says_what_the_numbers_of_a_record_are(tmp_path):
     values = {
         "task": "deraining", "network": "nafnet", "size": "micro", "method": "slkd", "role": "student", "seed": 0,
         "test_set": "rain_light", "status": "ok", "protocol": "derain_y", "signatures": {"psnr_db": signature},
-        "metrics": {"psnr_db": 31.234}, "num_images": 7, "steps": 3, "config": {}, "config_sha256": "0",
+        "metrics": {"psnr_db": 31.234}, "input_metrics": {"psnr_db": 20.0}, "num_images": 7, "steps": 3, "config": {},
+        "config_sha256": digest({}),
         "unavailable": {"niqe": "there is no model"},
         "run": {"seconds": 1.0, "peak_memory_mb": 1.0, "started_at": "", "provenance": {}},
     }  # fmt: skip
@@ -245,7 +247,13 @@ def test_explain_says_what_the_numbers_of_a_record_are(tmp_path):
         "no model",
     ):
         assert part in done.output
-    skipped = values | {"status": "skipped", "reason": "no decoder", "metrics": {}, "signatures": {}}
+    skipped = values | {
+        "status": "skipped",
+        "reason": "no decoder",
+        "metrics": {},
+        "input_metrics": {},
+        "signatures": {},
+    }
     write_record(tmp_path / "cell.json", CellRecord.model_validate(skipped))
     assert "skipped: no decoder" in bench("explain", tmp_path / "cell.json").output
 

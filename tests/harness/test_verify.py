@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from bench import run
 from bench.__main__ import app
 from bench.cell import Cell, Filters
+from bench.config import digest
 from bench.record import find_records, read_cell, read_cells, write_record
 from bench.verify import verify
 
@@ -83,6 +84,7 @@ def test_other_code_other_images_and_another_machine_are_told(place, tmp_path):
     values["config"]["code"]["bench.losses"] = "other"
     values["run"]["provenance"]["processor"] = "Another processor"
     values["run"]["provenance"]["packages"]["torch"] = "1.0"
+    values["config_sha256"] = digest(values["config"])
     (tmp_path / path.name).write_text(json.dumps(values))
     text = bench("verify", tmp_path / path.name).output
     assert "config: the code of the training in bench.losses" in text
