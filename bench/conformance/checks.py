@@ -12,6 +12,7 @@ from torch import Tensor
 
 from bench.batch import Batch
 from bench.conformance.trial import TOTAL_STEPS, Method, Trial, crops, total, trained, values
+from bench.determinism import nondeterministic_on_cuda
 from bench.distiller import METHODS, Distiller, Lesson, Role
 from bench.latency import LiveTensors
 from bench.networks.base import Features, RestorationNetwork, build_network
@@ -314,6 +315,14 @@ def _peak_bytes(method: Method, student: RestorationNetwork, teachers: dict[Role
     return live.peak
 
 
+def steps_come_again_on_cuda(method: Method) -> None:
+    """Every operation of a step has a deterministic version on CUDA, where there is a choice."""
+    trial = Trial(method)
+    distiller = trial.start()
+    found = nondeterministic_on_cuda(lambda: total(distiller(trial.lesson())).backward())
+    require(not found, f"a step takes what has none: {', '.join(found)}")
+
+
 CHECKS: dict[str, Callable[[Method], None]] = {
     check.__name__: check
     for check in (
@@ -333,6 +342,7 @@ CHECKS: dict[str, Callable[[Method], None]] = {
         distances_vanish,
         outputs_have_a_control,
         memory_is_bounded,
+        steps_come_again_on_cuda,
     )
 }
 """By name, in the order in which they are run; the first line of each docstring is the promise."""

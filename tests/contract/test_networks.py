@@ -5,6 +5,7 @@ import re
 import pytest
 import torch
 
+from bench.determinism import nondeterministic_on_cuda
 from bench.networks.base import NETWORKS, build_network
 from bench.registry import UnknownNameError
 
@@ -160,3 +161,11 @@ def test_unknown_names_suggest_near_ones():
         build_network("nafnt", "mini")
     with pytest.raises(UnknownNameError, match="'micro'"):
         build_network("nafnet", "mirco")
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_step_comes_again_on_cuda(name):
+    """Operations without a deterministic version on CUDA are none of any family's."""
+    network = build_network(name, "micro")
+    image = torch.rand(1, 3, 64, 64)
+    assert nondeterministic_on_cuda(lambda: network(image).sum().backward()) == ()

@@ -132,6 +132,12 @@ class Quadratic(Faultless):
         return F.l1_loss(ours[:, :, None] * ours[:, None], theirs[:, :, None] * theirs[:, None])
 
 
+class Interpolates(Faultless):
+    def compare(self, ours, theirs, lesson):
+        ours, theirs = (F.interpolate(image, scale_factor=0.5, mode="bilinear") for image in (ours, theirs))
+        return F.l1_loss(ours, theirs)
+
+
 FAULTS = [
     (Undocumented, "is_documented", "no section `Terms:`"),
     (GrowsTerms, "terms_are_finite_scalars", "its terms change during training"),
@@ -152,6 +158,7 @@ FAULTS = [
     (NeverVanishes, "distances_vanish", "where the student is its teacher"),
     (Uncontrolled, "outputs_have_a_control", "declare `control`"),
     (Quadratic, "memory_is_bounded", "times the memory"),
+    (Interpolates, "steps_come_again_on_cuda", "gradient of bilinear interpolation"),
 ]
 
 
