@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.atomic import write_atomically
 from bench.cell import Filters
-from bench.record import write_atomically
 from bench.run import FAILED, Names, console, open_grid
 
 if TYPE_CHECKING:  # at run time only in commands: it imports torch, which --help can do without

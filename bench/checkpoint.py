@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from bench.record import write_atomically
+from bench.atomic import write_atomically
 
 log = logging.getLogger(__name__)
 

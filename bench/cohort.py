@@ -22,8 +22,9 @@ from bench.networks.base import RestorationNetwork, weights_digest
 from bench.plan import Planner
 from bench.progress import StepProgress
 from bench.provenance import provenance
-from bench.record import CellRecord, RunInfo, write_history, write_per_image, write_record
+from bench.record import CellRecord, RunInfo, write_record
 from bench.train import Member, fit
+from bench.values import write_history, write_per_image
 
 log = logging.getLogger(__name__)
 

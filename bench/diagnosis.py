@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from bench import plots
+from bench.atomic import write_atomically
 from bench.batch import Batch
 from bench.cell import Cell
 from bench.cohort import load_distiller
@@ -18,8 +19,9 @@ from bench.datasets.base import PairSource
 from bench.distiller import Lesson, OracleLesson, Panels
 from bench.evaluate import to_tensor
 from bench.plan import Planner
-from bench.record import read_cell, read_history, write_atomically
+from bench.record import read_cell
 from bench.registry import UnknownNameError
+from bench.values import read_history
 
 LARGEST_SIDE = 256
 """Of the crop that is shown, in pixels."""

@@ -56,9 +56,10 @@ def explain(
     if record is not None:
         if any(option is not None for option in options):
             raise ValueError(f"choose one: the record {record} in words, or figures of a --method, without a RECORD")
-        is_file = record.endswith(".json")
-        grid = None if is_file else open_grid(profile, params, data_root, results=results, settings=set_ or ())
-        paths = find_records(record, grid[1].results) if grid else [Path(record)]
+        paths = [Path(record)]
+        if not record.endswith(".json"):
+            _, workspace = open_grid(profile, params, data_root, results=results, settings=set_ or ())
+            paths = find_records(record, workspace.results)
         _print("\n\n".join("\n".join(_lines(path)) for path in paths))
         return
     if method is None or task is None:

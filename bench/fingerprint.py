@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 PLUMBING = (
+    "bench.atomic",
     "bench.checkpoint",
     "bench.config",
     "bench.datasets.stamps",
     "bench.faults",
     "bench.record",
     "bench.registry",
+    "bench.values",
 )
 """Modules that find, configure and store, but compute no number: what they decide is compared by value."""
 

@@ -10,10 +10,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from bench.atomic import write_atomically
 from bench.networks.base import RestorationNetwork
 from bench.networks.foreign import SpandrelNetwork
 from bench.networks.official import Architecture, load_strictly, load_tensors, read_weights, recognise
-from bench.record import write_atomically
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from bench.atomic import write_atomically
 from bench.config import digest
-from bench.record import write_atomically
 
 NUM_ANSWERS = 20
 """How many questions a ledger remembers."""

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bench.record import write_atomically
+from bench.atomic import write_atomically
 from bench.run import console
 
 app = typer.Typer(no_args_is_help=True, help="Lists metrics and protocols; fits the model that NIQE needs.")

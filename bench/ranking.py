@@ -9,19 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.record import TEACHER_ROWS, read_per_image
+from bench.bootstrap import crossed_bootstrap
+from bench.record import TEACHER_ROWS
 from bench.scoreboard import Column, Scoreboard
-from bench.stats import (
-    Array,
-    Share,
-    crossed_bootstrap,
-    gap_recovered,
-    letters,
-    mean_interval,
-    pairwise_tests,
-    smallest_difference,
-)
+from bench.stats import Array, Share, gap_recovered, letters, mean_interval, pairwise_tests, smallest_difference
 from bench.table import Table
+from bench.values import read_per_image
 
 METRIC = "psnr_db"
 HEADER = ("method", "PSNR (dB)", "groups", "over `scratch` (dB)", "gap")

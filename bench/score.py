@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.record import ScoresRecord, write_per_image, write_record
+from bench.record import ScoresRecord, write_record
 from bench.run import console
 from bench.table import METRIC_TITLES, number
+from bench.values import write_per_image
 
 if TYPE_CHECKING:  # at run time only in the command: these import torch, which --help can do without
     from bench.evaluate import Scores

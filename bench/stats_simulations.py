@@ -8,9 +8,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 from scipy import stats
 
+from bench.bootstrap import crossed_reaches
 from bench.record import StrictRecord, read_record, write_record
 from bench.seeding import generator
-from bench.stats import ALPHA, Array, crossed_reaches, t_quantile
+from bench.stats import ALPHA, Array, t_quantile
 from bench.table import Table
 
 SEEDS, IMAGES = (2, 3, 5, 10), (5, 20, 100)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from bench.atomic import write_atomically
 from bench.effects import effect_table
 from bench.fairness import cautions, unfair
 from bench.ranking import ranking_tables
-from bench.record import TEACHER_ROWS, CellRecord, NetworkRecord, read_cell, read_networks, write_atomically
+from bench.record import TEACHER_ROWS, CellRecord, NetworkRecord, read_cell, read_networks
 from bench.scoreboard import Column, Scoreboard
 from bench.table import METRIC_TITLES, Table
 

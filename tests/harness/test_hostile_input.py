@@ -21,16 +21,10 @@ from bench.checkpoint import read_checkpoint, write_checkpoint
 from bench.config import Params, Recipe, load_params
 from bench.imported import ImportedTeacher
 from bench.networks.official import Architecture, read_weights
-from bench.record import (
-    read_history,
-    read_per_image,
-    read_record,
-    write_history,
-    write_per_image,
-    write_record,
-)
+from bench.record import read_record, write_record
 from bench.registry import Registry, UnknownNameError
 from bench.schema import RECORDS
+from bench.values import read_history, read_per_image, write_history, write_per_image
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "records"

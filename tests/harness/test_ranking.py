@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from bench.ranking import ranking_tables
-from bench.record import read_per_image, write_per_image
 from bench.scoreboard import Column, Scoreboard
+from bench.values import read_per_image, write_per_image
 from tests.harness.test_tables import record
 
 NAMES = [f"image{k}" for k in range(20)]

@@ -4,16 +4,10 @@ import os
 
 import pytest
 
+from bench.atomic import write_atomically
 from bench.config import digest
-from bench.record import (
-    CellRecord,
-    read_cell,
-    read_history,
-    write_atomically,
-    write_history,
-    write_per_image,
-    write_record,
-)
+from bench.record import CellRecord, read_cell, write_record
+from bench.values import read_history, write_history, write_per_image
 
 
 def record(**changes):

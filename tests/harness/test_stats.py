@@ -13,8 +13,8 @@ from scipy import stats as scipy_stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
+from bench.bootstrap import crossed_bootstrap
 from bench.stats import (
-    crossed_bootstrap,
     gap_recovered,
     holm,
     letters,
