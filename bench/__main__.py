@@ -141,11 +141,14 @@ def report(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if anything would change.")] = False,
 ) -> None:
     """Rebuilds every table and the generated blocks of README and docs from the records."""
-    from bench import readme, schema
+    from bench import metrics_file, readme, schema
 
     files = readme.render(Path()) | schema.render(Path())
-    for results in readme.result_folders(Path()):
+    folders = list(readme.result_folders(Path()))
+    for results in folders:
         files |= tables.render(results)
+    if (default := Path("results")) in folders:  # dvc.yaml lists these
+        files |= metrics_file.render(default)
     stale = [path for path, text in files.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if not check:
         tables.write({path: files[path] for path in stale})

@@ -45,15 +45,23 @@ class Plan:
         return self.detail + (f"; differs: {', '.join(self.changes)}" if self.changes else "")
 
 
-def plans(planner: Planner, cohorts: Iterable[Cohort]) -> list[list[Plan]]:
+def plans(planner: Planner, cohorts: Iterable[Cohort], are_weights_needed: bool = False) -> list[list[Plan]]:
     """The plans of all cells, cohort by cohort.
 
     A teacher whose records are up to date but whose weights are gone is trained again if a student needs it.
+
+    Args:
+        planner: Of their grid.
+        cohorts: The cells.
+        are_weights_needed: Whether all weights are asked for, whatever students need.
     """
     judged = [[judge(planner, cell) for cell in cohort.cells] for cohort in cohorts]
     training = [plan.cell for cohort in judged for plan in cohort if plan.steps_left]
     needed = {teacher for cell in training for teacher in planner.teachers(cell).values()}
-    return [[_with_weights(planner, replace(p, is_needed=p.cell in needed)) for p in cohort] for cohort in judged]
+    return [
+        [_with_weights(planner, replace(p, is_needed=are_weights_needed or p.cell in needed)) for p in cohort]
+        for cohort in judged
+    ]
 
 
 def judge_again(planner: Planner, plan: Plan) -> Plan:
@@ -90,7 +98,7 @@ def _with_weights(planner: Planner, plan: Plan) -> Plan:
     if is_whole or planner.imported(plan.cell) or planner.trained(plan.cell):
         return plan
     steps = planner.training(plan.cell).steps
-    detail = "its records are up to date, but a student needs its weights"
+    detail = "its records are up to date, but its weights are gone"
     return replace(plan, status="run", detail=detail, steps_left=steps)
 
 

@@ -243,13 +243,15 @@ def run_grid(
 
     planner = Planner(grid, workspace)
     cohorts = [c for c in planner.cohorts(filters) if not (is_teachers_only and c.cells[0].role == "student")]
-    plans = judge.plans(planner, cohorts)
+    plans = judge.plans(planner, cohorts, is_teachers_only)
     check_data(plans, planner)
     failures = run_plans(plans, planner, is_fail_fast)
     if any(plan.status != "up to date" for cohort in plans for plan in cohort):
-        plans = judge.plans(planner, cohorts)
+        plans = judge.plans(planner, cohorts, is_teachers_only)
     if not failures and all(plan.status == "up to date" for cohort in plans for plan in cohort):
-        ledger.settle(planner.files(cell for cohort in cohorts for cell in cohort.cells))
+        cells = [cell for cohort in cohorts for cell in cohort.cells]
+        weights = {workspace.checkpoint(cell) for cell in cells if is_teachers_only}
+        ledger.settle(planner.files(cells) | weights)
     return failures
 
 
