@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+TEMPORARY = ".tmp"
+"""How the names of files end that are being written; one that a killed process leaves is of no use."""
+
 
 def write_atomically(path: Path, content: bytes, keep: Path | None = None) -> None:
     """Writes a file that is either there whole or not at all, whatever interrupts it; parents are made.
@@ -13,7 +16,7 @@ def write_atomically(path: Path, content: bytes, keep: Path | None = None) -> No
         keep: Where the file that was there before is kept; None replaces it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
     try:
         with temporary.open("wb") as file:
             file.write(content)

@@ -66,7 +66,7 @@ def code_digests(planner: "Planner", filters: Filters) -> dict[str, str]:
 
     roots = set()
     for cell in (cell for cohort in planner.cohorts(filters) for cell in cohort.cells):
-        roots |= set(planner.training_code(cell))
+        roots |= {*planner.training_code(cell), *planner.method_code(cell)}
         roots |= {root for name in planner.data(cell.task).test_sets for root in planner.scoring_code(cell, name)}
     return fingerprint(*roots)
 

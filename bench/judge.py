@@ -10,6 +10,8 @@ from bench.distiller import METHODS
 from bench.plan import Planner
 from bench.record import read_cell
 
+CODE = {"code": "training", "method_code": "method", "scoring_code": "scoring"}
+"""What the code does whose digests a configuration has."""
 NO_RECORD = "there is no record"
 Status = Literal["run", "resume", "up to date", "unsupported"]
 
@@ -120,8 +122,8 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[s
         old, new = before.get(key), now.get(key)
         if old == new:
             continue
-        if key in ("code", "scoring_code"):
-            yield _other_code(old, new or {}, "training" if key == "code" else "scoring")
+        if key in CODE:
+            yield _other_code(old, new or {}, CODE[key])
         elif key in ("training_data", "test_data"):
             yield "the training images" if key == "training_data" else "the test images"
         elif key == "teachers":

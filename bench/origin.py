@@ -49,7 +49,8 @@ def _commit(about: Mapping[str, Any]) -> str:
 
 
 def _num_modules(config: Mapping[str, Any]) -> str:
-    return str(len({*config.get("code", {}), *config.get("scoring_code", {})})) or "unknown"
+    modules = {module for key in ("code", "method_code", "scoring_code") for module in config.get(key, {})}
+    return str(len(modules)) if modules else "unknown"
 
 
 def _machine(about: Mapping[str, Any]) -> str:

@@ -189,6 +189,7 @@ class Planner:
             "teachers": "oracle" if cell.teacher == "oracle" else asked,
             **({"perceptual": perceptual} if perceptual else {}),
             "code": fingerprint(*self.training_code(cell)),
+            "method_code": fingerprint(*self.method_code(cell)),
         }
 
     def identity(self, cell: Cell) -> str:
@@ -198,12 +199,15 @@ class Planner:
         return self._identities[cell]
 
     def training_code(self, cell: Cell) -> Roots:
-        """The code that decides a cell's trained weights."""
+        """The code that trains a cell, the same for all methods of its cohort."""
         data = self.data(cell.task)
-        compares = (VGG19Weights,) if self.vgg19 and self.perceptual(cell) else ()
         makes = (initial_network, new_distiller, training_batch, Member, fit)
-        shows = (type(data.training), type(data.task.degradation))
-        return (METHODS[cell.method], NETWORKS[cell.network], *makes, *shows, *compares)
+        return (NETWORKS[cell.network], *makes, type(data.training), type(data.task.degradation))
+
+    def method_code(self, cell: Cell) -> Roots:
+        """The code of a cell's method, and of the network by whose features it compares images."""
+        compares = (VGG19Weights,) if self.vgg19 and self.perceptual(cell) else ()
+        return (METHODS[cell.method], *compares)
 
     def scoring_code(self, cell: Cell, test_set: str) -> Roots:
         """The code that decides the scores of a trained network on a test set."""

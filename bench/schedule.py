@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from bench.atomic import TEMPORARY
 from bench.cell import Cell, Cohort
 from bench.cohort import run_cohort
 from bench.faults import remedy
@@ -82,8 +83,17 @@ class Schedule:
                 return self._wait(plan.cell, f"its teacher {teacher.path}")
         # Entered first: a signal between the two must not leave a lock that nobody releases.
         lock = locks.enter_context(CellLock(self._planner.workspace.lock(plan.cell), on_lost=_stop))
-        holder = lock.acquire()
-        return holder is None or self._wait(plan.cell, holder.describe())
+        if holder := lock.acquire():
+            return self._wait(plan.cell, holder.describe())
+        self._sweep(plan.cell)
+        return True
+
+    def _sweep(self, cell: Cell) -> None:
+        """Removes what a killed run of a cell had begun to write; only for whom has its lock."""
+        workspace = self._planner.workspace
+        for folder in (workspace.checkpoint(cell).parent, workspace.history(cell).parent):
+            for path in folder.glob(f".*{TEMPORARY}"):
+                path.unlink()
 
     def _wait(self, cell: Cell, whom: str) -> bool:
         if self._waits_for.get(cell) != whom:

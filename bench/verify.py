@@ -52,7 +52,7 @@ def verify(
         is_with_teachers: Whether its teachers are trained again, too; those without weights always are.
 
     Raises:
-        RuntimeError: The reproduction failed.
+        ValueError: The reproduction failed.
     """
     follow_parents()
     records = {path: read_cell(path) for path in paths}
@@ -71,7 +71,7 @@ def verify(
         schedule = Schedule(again, progress)
         schedule.carry_out(todo)
     for failed, error in schedule.failures.items():
-        raise RuntimeError(f"{failed.path} could not be reproduced: {error}") from error
+        raise ValueError(f"{failed.path} could not be reproduced: {error}") from error
     made = {path: again.workspace.record(cell, record.test_set) for path, record in records.items()}
     return [_compare(path, made[path]) for path in records]
 

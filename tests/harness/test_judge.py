@@ -79,6 +79,7 @@ def test_changed_code_is_named_by_its_module(done, make_params, monkeypatch):
     monkeypatch.setitem(judge.Planner.resolve.__globals__, "fingerprint", other)
     found = changes(make_params(methods=["scratch", "slkd"]), done)
     assert "the code of the training in bench.losses" in found["seed0/scratch"]
+    assert "the code of the method in bench.losses" in found["seed0/scratch"]
     assert "its removal teacher" in found["seed0/slkd"], "teachers are trained by the same code"
 
 
@@ -94,7 +95,7 @@ def test_a_teacher_with_other_weights_makes_its_students_out_of_date(make_params
 
 def test_a_record_without_code_is_of_an_earlier_release(done, make_params):
     record = read_cell(done.record(SLKD, "mini_set"))
-    old = {key: value for key, value in record.config.items() if key not in ("code", "scoring_code")}
+    old = {key: value for key, value in record.config.items() if not key.endswith("code")}
     assert all("of an earlier release" in text for text in differences(old, record.config))
 
 
@@ -116,3 +117,10 @@ def test_check_writes_the_digests_of_the_code(tmp_path):
     done = CliRunner().invoke(app, ["check", "--profile", "smoke", "--task", "denoising", "--code", str(path)])
     assert done.exit_code == 0, done.output
     assert {"bench.losses", "bench.train", "bench.evaluate", "slkd.method"} <= json.loads(path.read_text()).keys()
+
+
+def test_the_methods_of_a_cohort_are_trained_by_the_same_code(done, make_params):
+    planner = Planner(make_params(methods=["scratch", "slkd"]), done)
+    scratch, slkd = planner.resolve(Cell("denoising", "nafnet", "scratch", 0)), planner.resolve(SLKD)
+    assert scratch["code"] == slkd["code"] and "bench.train" in slkd["code"]
+    assert "slkd.method" in slkd["method_code"] and "slkd.method" not in slkd["code"]

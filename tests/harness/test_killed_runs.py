@@ -21,6 +21,7 @@ def test_a_killed_run_ends_in_the_bits_of_a_quiet_one(real_set, tmp_path):
     done = run(options, tmp_path / "killed")
     assert done.returncode == 0, done.stdout + done.stderr
     assert outcome(tmp_path / "killed") == outcome(tmp_path / "quiet")
+    assert not list((tmp_path / "killed").rglob("*.tmp"))
 
 
 def test_a_full_disk_fails_the_run_and_costs_nothing_that_was_written(real_set, tmp_path):

@@ -179,3 +179,13 @@ def test_locks_are_gone_after_a_run(make_params, workspace):
     assert not list((workspace.runs / "locks").rglob("*.json"))
     assert CellLock(workspace.lock(SCRATCH)).acquire() is None
     assert read_cell(workspace.record(SCRATCH, "mini_set")).status == "ok"
+
+
+def test_what_a_killed_run_had_begun_to_write_is_swept_up(make_params, workspace):
+    leftovers = [folder / ".checkpoint.pt.4711.tmp" for folder in
+                 (workspace.checkpoint(SCRATCH).parent, workspace.history(SCRATCH).parent)]  # fmt: skip
+    for path in leftovers:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"half")
+    assert run.run_grid(make_params(methods=["scratch"]), workspace, Filters()) == {}
+    assert not any(path.exists() for path in leftovers)

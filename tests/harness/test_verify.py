@@ -38,7 +38,15 @@ def test_a_record_tells_all_that_it_was_made_from(place):
         assert {"command", "packages", "processor", "num_cpus", "memory_gb", "python", "platform"} <= about.keys()
         assert (about["threads"], about["precision"], about["device"]) == (1, "float32", "cpu")
         assert len(record.weights_sha256) == len(record.initial_sha256) == 64
-        assert {"training_data", "test_data", "code", "scoring_code", "training", "seed"} <= record.config.keys()
+        assert {
+            "training_data",
+            "test_data",
+            "code",
+            "method_code",
+            "scoring_code",
+            "training",
+            "seed",
+        } <= record.config.keys()
     records = {record.role: record for record in read_cells(place) if record.teacher == "trained"}
     asked = {role: records[role].weights_sha256 for role in ("removal", "reconstruction")}
     assert records["student"].teacher_weights == asked
