@@ -80,6 +80,7 @@ def make_params(real_set: Path) -> Callable[..., Params]:
         "teachers": {"removal": training, "reconstruction": training},
         "train": training,
         "data_root": real_set,
+        "threads": 1,  # what two would gain on such crops, they lose beside another worker
     }
     return lambda **changes: Params.model_validate(values | changes)
 

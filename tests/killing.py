@@ -7,6 +7,9 @@ import subprocess
 import sys
 import time
 
+from typer.testing import CliRunner
+
+from bench.__main__ import app
 from bench.record import read_cells
 
 
@@ -22,10 +25,10 @@ def grid(real_set, methods, steps, teacher=("trained",)):
     return [*options, *(part for key, value in settings.items() for part in ("--set", f"{key}={value}"))]
 
 
-def run(options, results, **keywords):
-    """Runs the benchmark to its end."""
-    command = [sys.executable, "-m", "bench.run", *options, "--results", str(results)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, **keywords)
+def run(options, results):
+    """Runs the benchmark to its end, in this process."""
+    done = CliRunner().invoke(app, ["run", *options, "--results", str(results)])
+    assert done.exit_code == 0, done.output
 
 
 def run_until_killed(options, results, most_seconds):

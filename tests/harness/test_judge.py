@@ -45,7 +45,7 @@ def test_nothing_differs_after_a_run(done, make_params):
     ("parameters", "expected"),
     [
         ({"train": {"steps": 4, "batch_size": 2, "crop_size": 32}}, "training.steps (3, now 4)"),
-        ({"threads": 1}, "threads (2, now 1)"),
+        ({"threads": 2}, "threads (1, now 2)"),
         ({"method_configs": {"slkd": {"kl_weight": 0.25}}}, "method_config.kl_weight (0.5, now 0.25)"),
         ({"teachers": {"removal": {"steps": 2}}}, "its removal teacher"),
     ],

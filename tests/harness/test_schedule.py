@@ -130,7 +130,7 @@ with CellLock(Path(sys.argv[1])) as lock:
 def test_a_cell_that_another_run_has_is_left_to_it_until_it_is_free(make_params, workspace, caplog):
     caplog.set_level("INFO")
     path = workspace.lock(SCRATCH)
-    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(path), "6"], stdout=subprocess.PIPE, text=True)
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(path), "4"], stdout=subprocess.PIPE, text=True)
     assert holder.stdout.readline() == "held\n"
     assert run.run_grid(make_params(methods=["scratch"], seeds=[0, 1]), workspace, Filters()) == {}
     holder.wait()
