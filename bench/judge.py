@@ -25,7 +25,7 @@ class Plan:
         config_sha256: Its digest, kept in the checkpoint.
         steps_left: Optimiser steps that would be taken.
         changes: What differs from records that are there, in words.
-        is_needed: Whether a student asks for its weights.
+        is_needed: Whether its weights are asked for, by a student or by DVC.
         micro_batches: In how many parts batches are taken; see `Member`.
         retried_after: Why it failed at the first try, if it did.
     """

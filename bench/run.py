@@ -219,7 +219,7 @@ def exit_with(work: Callable[[], dict[str, Exception]]) -> None:
     for path, error in failures.items():
         log.error("failed: %s: %s", path, "; ".join([str(error), *getattr(error, "__notes__", ())]))
     if failures:
-        log.error("%d cells failed; what is finished is kept, run the same command to try them again", len(failures))
+        log.error("failures: %d; what is finished is kept, the same command tries again", len(failures))
         raise typer.Exit(FAILED)
 
 
