@@ -250,7 +250,8 @@ def test_nothing_selected_prints_help():
 def test_the_help_names_every_option():
     text = command("bench.run", "--help").stdout
     for option in ("--all", "--task", "--network", "--method", "--seed", "--profile", "--params", "--dry-run",
-                   "--data-root", "--test-root", "--results", "--set", "--teacher", "--ablation"):  # fmt: skip
+                   "--data-root", "--test-root", "--results", "--set", "--teacher", "--ablation",
+                   "--fail-fast", "--keep-going"):  # fmt: skip
         assert option in text
 
 
