@@ -3,6 +3,7 @@
 import errno
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -116,38 +117,48 @@ def test_the_first_failure_ends_the_run_only_if_that_is_wanted(make_params, work
 
 
 HOLDER = """
-import sys, time
+import sys
 from pathlib import Path
 from bench.lock import CellLock
 
 with CellLock(Path(sys.argv[1])) as lock:
     assert lock.acquire() is None
     print("held", flush=True)
-    time.sleep(float(sys.argv[2]))
+    sys.stdin.readline()
 """
 
 
-def test_a_cell_that_another_run_has_is_left_to_it_until_it_is_free(make_params, workspace, caplog):
+@pytest.fixture
+def hold(workspace, monkeypatch):
+    """Has another process hold the lock of a cell until a run of this one has nothing left to do but to wait."""
+
+    def start(cell):
+        command = [sys.executable, "-c", HOLDER, str(workspace.lock(cell))]
+        holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert holder.stdout.readline() == "held\n"
+        clock = SimpleNamespace(
+            sleep=lambda seconds: holder.communicate("go on\n")
+        )  # of this module, not of heartbeats
+        monkeypatch.setattr("bench.schedule.time", clock)
+        return holder
+
+    return start
+
+
+def test_a_cell_that_another_run_has_is_left_to_it_until_it_is_free(make_params, workspace, hold, caplog):
     caplog.set_level("INFO")
-    path = workspace.lock(SCRATCH)
-    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(path), "4"], stdout=subprocess.PIPE, text=True)
-    assert holder.stdout.readline() == "held\n"
+    holder = hold(SCRATCH)
     assert run.run_grid(make_params(methods=["scratch"], seeds=[0, 1]), workspace, Filters()) == {}
-    holder.wait()
     text = caplog.text
     assert f"denoising/nafnet/seed0/scratch: waits for process {holder.pid} on" in text
     assert text.index("seed1/scratch on mini_set") < text.index("seed0/scratch on mini_set"), "others come first"
     assert len([r for r in read_cells(workspace.results) if r.role == "student"]) == 2
 
 
-def test_who_asks_a_teacher_that_another_run_trains_waits_for_it(make_params, workspace, caplog):
+def test_who_asks_a_teacher_that_another_run_trains_waits_for_it(make_params, workspace, hold, caplog):
     caplog.set_level("INFO")
-    teacher = Cell("denoising", "nafnet", "scratch", 0, "removal")
-    path = workspace.lock(teacher)
-    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(path), "4"], stdout=subprocess.PIPE, text=True)
-    assert holder.stdout.readline() == "held\n"
+    hold(Cell("denoising", "nafnet", "scratch", 0, "removal"))
     assert run.run_grid(make_params(methods=["output_kd"]), workspace, Filters()) == {}
-    holder.wait()
     assert "seed0/output_kd: waits for its teacher denoising/nafnet/teachers/removal" in caplog.text
 
 
