@@ -88,3 +88,10 @@ def make_params(real_set: Path) -> Callable[..., Params]:
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     return Workspace(tmp_path / "results", tmp_path / "runs", tmp_path / "data")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A folder that the tests of a module share, for the results of one run."""
+    root = tmp_path_factory.mktemp("finished")
+    return Workspace(root / "results", root / "runs", root / "data")

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from bench import judge, run
 from bench.__main__ import app
-from bench.cell import Cell, Filters, Workspace
+from bench.cell import Cell, Filters
 from bench.config import digest
 from bench.judge import differences
 from bench.plan import Planner
@@ -15,12 +15,6 @@ from bench.record import read_cell, write_record
 
 SLKD = Cell("denoising", "nafnet", "slkd", 0)
 REMOVAL = Cell("denoising", "nafnet", "scratch", 0, "removal")
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    root = tmp_path_factory.mktemp("finished")
-    return Workspace(root / "results", root / "runs", root / "data")
 
 
 @pytest.fixture

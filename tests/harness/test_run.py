@@ -13,7 +13,7 @@ import typer
 from PIL import Image
 
 from bench import judge, run, tables
-from bench.cell import Cell, Filters, Workspace
+from bench.cell import Cell, Filters
 from bench.datasets.base import DATASETS, Split
 from bench.datasets.layout import PairFolders
 from bench.networks.base import weights_digest
@@ -31,13 +31,6 @@ def statuses(params, workspace):
 
 def essence(results):
     return [record.model_dump(exclude={"run"}) for record in read_cells(results)]
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A folder that the tests of this module share; `done` fills it once."""
-    root = tmp_path_factory.mktemp("finished")
-    return Workspace(root / "results", root / "runs", root / "data")
 
 
 @pytest.fixture
