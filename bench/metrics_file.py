@@ -10,8 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from bench.effects import METRIC
-from bench.fairness import unfair
-from bench.record import CellRecord, read_cell
+from bench.family import Family, read_families
 from bench.scoreboard import Scoreboard
 from bench.stats import paired_difference
 from bench.table import METRIC_TITLES
@@ -23,9 +22,6 @@ DIGITS = 4
 GAINS = ("network", "test_set", "method", "gain", "low", "high")
 TERMS = ("method", "term", "step", "value")
 
-Family = Mapping[Path, CellRecord]
-"""The records of a network family, by their files."""
-
 
 def render(results: Path) -> dict[Path, str]:
     """The files that ``dvc metrics`` and ``dvc plots`` read, by path; nothing is written.
@@ -35,20 +31,15 @@ def render(results: Path) -> dict[Path, str]:
     several seeds; ``plots/terms/TASK_NETWORK.csv`` the loss terms over the steps, as means over the seeds. A network
     family whose students cannot be compared is in none of them: its tables tell why.
     """
-    families: dict[str, dict[Path, CellRecord]] = {}
-    for path in sorted((results / "cells").rglob("*.json")):
-        record = read_cell(path)
-        if record.status == "ok":
-            families.setdefault(record.network, {})[path] = record
-    fair = [family for _, family in sorted(families.items()) if not unfair(list(family.values()))]
-    boards = [Scoreboard(list(family.values())) for family in fair]
+    families = [family for family in read_families(results) if not family.unfair]
+    boards = [family.board for family in families]
     means = json.dumps(_means(boards), indent=2, sort_keys=True, allow_nan=False)
     files = {results / "metrics.json": f"{means}\n"}
     files[results / "plots" / "gains.csv"] = _csv(GAINS, (row for board in boards for row in _gains(board)))
-    for board, family in zip(boards, fair, strict=True):
-        for task in sorted({record.task for record in family.values()}):
-            path = results / "plots" / "terms" / f"{task}_{board.network}.csv"
-            files[path] = _csv(TERMS, _terms(board, task, family))
+    for family in families:
+        for task in sorted({record.task for record in family.records.values()}):
+            path = results / "plots" / "terms" / f"{task}_{family.network}.csv"
+            files[path] = _csv(TERMS, _terms(family, task))
     return files
 
 
@@ -79,14 +70,14 @@ def _gains(board: Scoreboard) -> Iterator[tuple[str, ...]]:
         yield (board.network, test_set, label, f"{gain.mean:.{DIGITS}f}", *low_and_high)
 
 
-def _terms(board: Scoreboard, task: str, family: Family) -> Iterator[tuple[str, ...]]:
+def _terms(family: Family, task: str) -> Iterator[tuple[str, ...]]:
     """The loss terms of a task's students over the steps, as means over the seeds, in the order of the tables."""
     values: dict[tuple[str, str, int], list[float]] = {}
-    students = {path.parent: r for path, r in family.items() if r.role == "student" and r.task == task}
+    students = {path.parent: r for path, r in family.records.items() if r.role == "student" and r.task == task}
     for folder, record in students.items():  # a cell's records on several test sets have one history
         for row, term in product(_history(folder), record.terms):
             values.setdefault((record.label, term, int(row["step"])), []).append(row[term])
-    for (label, term, step), of_seeds in sorted(values.items(), key=lambda item: board.labels.index(item[0][0])):
+    for (label, term, step), of_seeds in sorted(values.items(), key=lambda item: family.board.labels.index(item[0][0])):
         yield label, term, str(step), f"{fmean(of_seeds):.5g}"
 
 

@@ -1,7 +1,7 @@
 """Which students can be told apart: a table for every test set, rows by their mean PSNR."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
@@ -12,7 +12,7 @@ import numpy as np
 from bench.bootstrap import crossed_bootstrap
 from bench.record import TEACHER_ROWS
 from bench.scoreboard import Column, Scoreboard
-from bench.stats import Array, Share, gap_recovered, letters, mean_interval, pairwise_tests, smallest_difference
+from bench.stats import Array, Mean, Share, gap_recovered, letters, mean_interval, pairwise_tests, smallest_difference
 from bench.table import Table
 from bench.values import read_per_image
 
@@ -32,6 +32,40 @@ class Images(NamedTuple):
 Read = Mapping[tuple[str, Column, int], Images]
 
 
+class Ranked(NamedTuple):
+    """A student in a ranking.
+
+    Attributes:
+        label: Its row.
+        psnr: Mean PSNR over the seeds, in dB.
+        groups: The letters of its groups; empty where it is in none.
+        over: How far it is above the student alone, in dB, with the interval for other seeds and other images; None for
+            the student alone, and where the two have no seed in common.
+        gap: The share of the removal teacher's lead over the student alone that this is; None likewise, and where the
+            teacher does not lead.
+    """
+
+    label: str
+    psnr: Mean
+    groups: str
+    over: Mean | None
+    gap: Share | None
+
+
+class Ranking(NamedTuple):
+    """The students of a family by their mean PSNR on one test set, or in the mean over several; at least two.
+
+    Attributes:
+        columns: The test sets.
+        rows: The best first.
+        notes: What the groups are, and which rows are in none.
+    """
+
+    columns: tuple[Column, ...]
+    rows: tuple[Ranked, ...]
+    notes: tuple[str, ...]
+
+
 class Groups(NamedTuple):
     """Which rows cannot be told apart.
 
@@ -46,7 +80,7 @@ class Groups(NamedTuple):
     sd: float
 
 
-def ranking_tables(board: Scoreboard, files: Files) -> list[Table]:
+def rankings(board: Scoreboard, files: Files) -> list[Ranking]:
     """The ranking in every column and in the mean over the test sets; none where there are less than two students.
 
     Args:
@@ -60,7 +94,12 @@ def ranking_tables(board: Scoreboard, files: Files) -> list[Table]:
     parts = [[column] for column in columns] + ([columns] if len(columns) > 1 else [])
     wanted = {(label, column) for label in board.methods for column in columns}
     read = {key: _read(path) for key, path in files.items() if key[:2] in wanted and path.exists()}
-    tables = [table for part in parts if (table := _table(board, part, read))]
+    return [ranking for part in parts if (ranking := _ranking(board, part, read))]
+
+
+def ranking_tables(board: Scoreboard, files: Files) -> list[Table]:
+    """The rankings as tables; the arguments and errors are those of `rankings`."""
+    tables = [_table(board.network, ranking) for ranking in rankings(board, files)]
     return [*tables[:-1], *(replace(table, notes=(*table.notes, *_legend())) for table in tables[-1:])]
 
 
@@ -69,7 +108,7 @@ def _read(path: Path) -> Images:
     return Images(tuple(values), np.fromiter(values.values(), float, len(values)))
 
 
-def _table(board: Scoreboard, columns: Sequence[Column], read: Read) -> Table | None:
+def _ranking(board: Scoreboard, columns: Sequence[Column], read: Read) -> Ranking | None:
     """The ranking by the mean over some columns."""
     of_rows = {label: seeds for label in board.methods if (seeds := board.seeds(label, columns, METRIC))}
     scores = dict(sorted(of_rows.items(), key=lambda row: -fmean(row[1].values())))
@@ -77,37 +116,46 @@ def _table(board: Scoreboard, columns: Sequence[Column], read: Read) -> Table | 
         return None
     groups = _groups(scores, board.other_steps)
     rows = (
-        (label, _psnr(seeds.values()), groups.letters.get(label, "-"), *_beside_scratch(board, label, columns, read))
+        Ranked(
+            label,
+            mean_interval(list(seeds.values())),
+            groups.letters.get(label, ""),
+            *_beside_scratch(board, label, columns, read),
+        )
         for label, seeds in scores.items()
     )
-    on = f"{columns[0].task}: {columns[0].test_set}" if len(columns) == 1 else "the mean of the test sets"
     notes = (
         *_group_notes(groups),
         *_other_notes(scores, groups, board.other_steps),
         *_image_notes(scores, columns, read),
     )
-    return Table(f"{board.network}: ranking on {on}", HEADER, tuple(rows), notes)
+    return Ranking(tuple(columns), tuple(rows), notes)
 
 
-def _psnr(values: Iterable[float]) -> str:
-    mean = mean_interval(list(values))
-    return f"{mean.value:.2f}{_spread(mean.half_width)}"
+def _table(network: str, ranking: Ranking) -> Table:
+    first = ranking.columns[0]
+    on = f"{first.task}: {first.test_set}" if len(ranking.columns) == 1 else "the mean of the test sets"
+    rows = tuple(
+        (row.label, _psnr(row.psnr), row.groups or "-", _over(row.over), _share(row.gap)) for row in ranking.rows
+    )
+    return Table(f"{network}: ranking on {on}", HEADER, rows, ranking.notes)
 
 
-def _beside_scratch(board: Scoreboard, label: str, columns: Sequence[Column], read: Read) -> tuple[str, str]:
+def _beside_scratch(
+    board: Scoreboard, label: str, columns: Sequence[Column], read: Read
+) -> tuple[Mean | None, Share | None]:
     """The difference of a row to the student alone, and the gap that it recovers, from the seeds that both have."""
     seeds, alone = (board.seeds(row, columns, METRIC) for row in (label, "scratch"))
     both = [seed for seed in seeds if seed in alone]
     if label == "scratch" or not both:
-        return "-", "-"
+        return None, None
     ours, theirs = ([side[seed] for seed in both] for side in (seeds, alone))
     teachers = board.seeds(TEACHER_ROWS["removal"], columns, METRIC)
     gap = gap_recovered(ours, theirs, fmean(teachers.values())) if teachers else None
     differences = _differences(read, label, columns, both)
     if differences is None:
-        return f"{fmean(ours) - fmean(theirs):+.2f}", _share(gap)
-    over = crossed_bootstrap(differences)
-    return f"{over.mean:+.2f}{_spread(over.half_width)}", _share(gap)
+        return Mean(fmean(ours) - fmean(theirs), None), gap
+    return Mean(*crossed_bootstrap(differences)[:2]), gap
 
 
 def _groups(scores: Mapping[str, Mapping[int, float]], other_steps: Mapping[str, object]) -> Groups:
@@ -147,6 +195,14 @@ def _differences(read: Read, label: str, columns: Sequence[Column], seeds: Seque
         share = len(units) / len(columns) / len(names[column])  # the mean over the units is that of the test sets
         differences[:, [units[name] for name in names[column]]] += (ours - theirs) * share
     return differences
+
+
+def _psnr(psnr: Mean) -> str:
+    return f"{psnr.value:.2f}{_spread(psnr.half_width)}"
+
+
+def _over(over: Mean | None) -> str:
+    return "-" if over is None else f"{over.value:+.2f}{_spread(over.half_width)}"
 
 
 def _spread(half_width: float | None) -> str:

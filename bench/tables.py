@@ -7,10 +7,11 @@ import pandas as pd
 
 from bench.atomic import write_atomically
 from bench.effects import effect_table
-from bench.fairness import cautions, unfair
+from bench.fairness import cautions
+from bench.family import Family, read_families
 from bench.ranking import ranking_tables
-from bench.record import TEACHER_ROWS, CellRecord, NetworkRecord, read_cell, read_networks
-from bench.scoreboard import Column, Scoreboard
+from bench.record import TEACHER_ROWS, CellRecord, NetworkRecord
+from bench.scoreboard import Scoreboard
 from bench.table import METRIC_TITLES, Table
 
 REFUSED = "refused, the comparison is not fair"
@@ -23,18 +24,15 @@ def render(results: Path) -> dict[Path, str]:
 
     Where students of a network family cannot be compared, its files hold the reasons alone: see `refused`.
     """
-    read = {path: read_cell(path) for path in sorted((results / "cells").rglob("*.json"))}
-    costs = list(read_networks(results))
     files: dict[Path, str] = {}
-    for network in sorted({record.network for record in read.values() if record.status == "ok"}):
-        of_network = {path: record for path, record in read.items() if record.network == network}
-        if reasons := unfair(list(of_network.values())):
-            lines = [f"**{network}: {REFUSED}**", "", *(f"- {reason}" for reason in reasons)]
+    for family in read_families(results):
+        if family.unfair:
+            lines = [f"**{family.network}: {REFUSED}**", "", *(f"- {reason}" for reason in family.unfair)]
             marks = FILES | {".csv": "# "}
             texts = {suffix: "".join(f"{mark}{line}\n" for line in lines) for suffix, mark in marks.items()}
         else:
-            texts = _texts(of_network, [cost for cost in costs if cost.network == network])
-        files |= {results / "tables" / f"{network}{suffix}": text for suffix, text in texts.items()}
+            texts = _texts(family)
+        files |= {results / "tables" / f"{family.network}{suffix}": text for suffix, text in texts.items()}
     return files
 
 
@@ -44,16 +42,12 @@ def refused(files: Mapping[Path, str]) -> list[str]:
     return [line.removeprefix("- ") for page in pages for line in page.splitlines() if line.startswith("- ")]
 
 
-def _texts(read: Mapping[Path, CellRecord], costs: Sequence[NetworkRecord]) -> dict[str, str]:
+def _texts(family: Family) -> dict[str, str]:
     """The files of one network family, by suffix."""
-    board = Scoreboard(list(read.values()))
-    images = {
-        (record.label, Column(record.task, record.test_set), record.seed): path.with_suffix(".csv")
-        for path, record in read.items()
-    }
+    board = family.board
     effects = effect_table(board)
-    shown = {"": [result_table(board, costs)], "_effects": [effects] if effects else []}
-    shown["_ranking"] = ranking_tables(board, images)
+    shown = {"": [result_table(family)], "_effects": [effects] if effects else []}
+    shown["_ranking"] = ranking_tables(board, family.images)
     texts = {}
     for name, tables in shown.items():
         if tables:
@@ -68,11 +62,10 @@ def write(files: dict[Path, str]) -> None:
         write_atomically(path, text.encode())
 
 
-def result_table(board: Scoreboard, costs: Sequence[NetworkRecord]) -> Table:
+def result_table(family: Family) -> Table:
     """The table of one network family: methods by test sets, the degraded input and the teachers on top."""
+    board, cost_of = family.board, family.cost_of
     records = board.records
-    sizes = {record.label: record.size for record in records}
-    cost_of = {label: cost for label, size in sizes.items() for cost in costs if cost.size == size}
     rows = []
     for label in board.labels:
         cost = cost_of.get(label)
@@ -91,7 +84,7 @@ def result_table(board: Scoreboard, costs: Sequence[NetworkRecord]) -> Table:
     return Table(board.network, header, tuple(rows), notes)
 
 
-def _cost_notes(methods: Sequence[str], cost_of: dict[str, NetworkRecord]) -> Iterator[str]:
+def _cost_notes(methods: Sequence[str], cost_of: Mapping[str, NetworkRecord]) -> Iterator[str]:
     student = next((cost_of[method] for method in methods if method in cost_of), None)
     teacher = cost_of.get(TEACHER_ROWS["removal"])
     if student and teacher:

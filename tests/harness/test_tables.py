@@ -6,10 +6,10 @@ import pytest
 from bench import readme, tables
 from bench import table as table_parts
 from bench.config import digest
+from bench.family import Family
 from bench.metrics.protocol import PROTOCOLS
 from bench.published import published_table, read_published
 from bench.record import CellRecord, NetworkRecord, write_record
-from bench.scoreboard import Scoreboard
 
 
 def record(method="scratch", psnr=30.0, seed=0, role="student", signature="psnr:y|v1", **changes):
@@ -29,13 +29,17 @@ COSTS = [
 ]
 
 
+def family(records):
+    return Family("nafnet", {Path(f"{number}.json"): record for number, record in enumerate(records)}, COSTS)
+
+
 def rows(table):
     return {row[0]: row[1:] for row in table.rows}
 
 
 def test_best_and_second_are_marked_among_students_only():
     records = [record("scratch", 30.0), record("slkd", 29.0), record("fitnet", 31.0), record(psnr=40.0, role="removal")]
-    table = rows(tables.result_table(Scoreboard(records), COSTS))
+    table = rows(tables.result_table(family(records)))
     assert table["fitnet"][-1] == "**31.00**"
     assert table["scratch"][-1] == "<u>30.00</u>"
     assert table["slkd"][-1] == "29.00"  # a loss is printed as it is
@@ -46,7 +50,7 @@ def test_best_and_second_are_marked_among_students_only():
 def test_students_of_another_length_are_named_and_not_ranked():
     records = [record("scratch", 30.0), record("fitnet", 31.0), record("scratch_long", 33.0, steps=9)]
     other = [record(name, 30.0, task="haze", test_set="haze", steps=5) for name in ("scratch", "fitnet")]
-    table = tables.result_table(Scoreboard([*records, *other]), COSTS)
+    table = tables.result_table(family([*records, *other]))
     assert rows(table)["scratch_long"][2] == "33.00" and rows(table)["fitnet"][2] == "**31.00**"
     note = "Students: 3/5 steps, `scratch_long` 9, seeds: 1"
     assert any(text.startswith(note) and "among students of equal steps" in text for text in table.notes)
@@ -55,29 +59,29 @@ def test_students_of_another_length_are_named_and_not_ranked():
 def test_whose_perceptual_features_were_compared_is_said():
     features = [{"perceptual": {"features": name, "sha256": "0"}} for name in ("removal teacher", "VGG19")]
     records = [record("csd", config=features[0]), record("dckd", config=features[0]), record("skd", config=features[1])]
-    notes = tables.result_table(Scoreboard([record(), *records]), COSTS).notes
+    notes = tables.result_table(family([record(), *records])).notes
     assert "Perceptual features of `csd`, `dckd`: the removal teacher's encoder." in notes
     assert "Perceptual features of `skd`: VGG19." in notes
 
 
 def test_seeds_become_mean_and_deviation():
     records = [record("scratch", value, seed) for seed, value in enumerate((30.0, 31.0, 32.0))] + [record("slkd", 40.0)]
-    assert rows(tables.result_table(Scoreboard(records), COSTS))["scratch"][-1] == "<u>31.00 ± 1.00</u>"
+    assert rows(tables.result_table(family(records)))["scratch"][-1] == "<u>31.00 ± 1.00</u>"
 
 
 def test_reductions_come_from_the_cost_records():
-    table = tables.result_table(Scoreboard([record(), record(role="removal")]), COSTS)
+    table = tables.result_table(family([record(), record(role="removal")]))
     assert any("90.0% fewer parameters and 85.0% fewer MACs" in note for note in table.notes)
     assert rows(table)["scratch"][:2] == ("0.100", "1.500")
 
 
 def test_one_seed_is_said_to_rank_nothing():
-    assert any("rank nothing" in note for note in tables.result_table(Scoreboard([record()]), COSTS).notes)
+    assert any("rank nothing" in note for note in tables.result_table(family([record()])).notes)
 
 
 def test_signatures_are_not_mixed():
     with pytest.raises(ValueError, match="computed in different ways"):
-        tables.result_table(Scoreboard([record("scratch"), record("slkd", signature="psnr:rgb|v1")]), COSTS)
+        tables.result_table(family([record("scratch"), record("slkd", signature="psnr:rgb|v1")]))
 
 
 def test_two_tasks_may_share_a_test_set():
@@ -86,7 +90,7 @@ def test_two_tasks_may_share_a_test_set():
         for sigma, scores in ((25, (31.0, 30.0)), (50, (27.0, 28.0)))
         for method, psnr in zip(("scratch", "slkd"), scores, strict=True)
     ]
-    table = tables.result_table(Scoreboard(records), COSTS)
+    table = tables.result_table(family(records))
     assert [title.split(",")[0] for title in table.header[3:]] == [
         "denoising_sigma25: cbsd68",
         "denoising_sigma50: cbsd68",
@@ -99,7 +103,7 @@ def test_where_less_is_better_the_least_is_marked():
         both = {"signatures": {"psnr_db": "psnr:y|v1", "piqe": "piqe:grey|v1"}}
         return record(method, metrics={"psnr_db": psnr, "piqe": piqe}, **both)
 
-    table = tables.result_table(Scoreboard([of("scratch", 30.0, 40.0), of("slkd", 31.0, 50.0)]), COSTS)
+    table = tables.result_table(family([of("scratch", 30.0, 40.0), of("slkd", 31.0, 50.0)]))
     assert rows(table)["scratch"][-1] == "<u>30.00</u> / **40.0000**"
 
 
@@ -111,12 +115,12 @@ def test_titles_and_directions_are_those_of_the_metrics():
 
 
 def test_a_metric_that_could_not_be_computed_is_named():
-    table = tables.result_table(Scoreboard([record(unavailable={"niqe": "there is no weights/niqe.npz"})]), COSTS)
+    table = tables.result_table(family([record(unavailable={"niqe": "there is no weights/niqe.npz"})]))
     assert "NIQE on rain_light was not computed: there is no weights/niqe.npz" in table.notes
 
 
 def test_latex_is_escaped_and_balanced():
-    text = tables.result_table(Scoreboard([record("output_kd", 31.0), record("scratch")]), COSTS).latex()
+    text = tables.result_table(family([record("output_kd", 31.0), record("scratch")])).latex()
     assert r"output\_kd" in text and r"\textbf{31.00}" in text and r"\underline{30.00}" in text
     body = "\n".join(line for line in text.splitlines() if not line.startswith("%"))
     assert body.count("{") == body.count("}") and "**" not in body and "<u>" not in body
@@ -170,7 +174,7 @@ def test_no_file_of_a_refused_family_is_left_from_before(tmp_path):
 
 
 def test_batches_in_parts_are_noted():
-    notes = tables.result_table(Scoreboard([record(), record("slkd", micro_batches=4)]), COSTS).notes
+    notes = tables.result_table(family([record(), record("slkd", micro_batches=4)])).notes
     assert "`slkd`: batches were taken in 4 parts, because they had not fitted into memory." in notes
 
 
