@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from bench import check, data, explain, metric_commands, run, score, tables
+from bench import check, crops, data, explain, metric_commands, report, run, score
 from bench.cost_table import cost_table
 from bench.record import write_record
 
@@ -16,6 +16,8 @@ app.command("run", no_args_is_help=True)(run.run)
 app.command(no_args_is_help=True)(score.evaluate)
 app.command(no_args_is_help=True)(explain.explain)
 app.command()(check.check)
+app.command()(crops.crops)
+app.command()(report.report)
 app.add_typer(metric_commands.app, name="metrics")
 
 Profile = Annotated[str | None, typer.Option(help="configs/PROFILE.yaml instead of params.yaml.")]
@@ -134,32 +136,6 @@ def cost(
     for record in records if results or not network else ():
         write_record(complexity.record_path(workspace.results, record.network, record.size), record)
     run.console.print(cost_table(records).markdown(), markup=False, highlight=False, soft_wrap=True)
-
-
-@app.command()
-def report(
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if anything would change.")] = False,
-) -> None:
-    """Rebuilds every table and the generated blocks of README and docs from the records."""
-    from bench import metrics_file, readme, schema
-
-    files = readme.render(Path()) | schema.render(Path())
-    folders = list(readme.result_folders(Path()))
-    for results in folders:
-        files |= tables.render(results)
-    if (default := Path("results")) in folders:  # dvc.yaml lists these
-        files |= metrics_file.render(default)
-    stale = [path for path, text in files.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
-    if not check:
-        tables.write({path: files[path] for path in stale})
-    for path in stale:
-        run.console.print(f"{'stale' if check else 'written'}: {path}", highlight=False)
-    refused = tables.refused(files)
-    for reason in refused:
-        run.console.print(f"refused: {reason}", markup=False, highlight=False, soft_wrap=True)
-    if refused or (check and stale):
-        raise typer.Exit(run.FAILED)
-    run.console.print(f"{len(files) - len(stale)} files up to date", highlight=False)
 
 
 @app.command()

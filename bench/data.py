@@ -69,6 +69,20 @@ def where(sets: Sets = None, root: Root = EMBEDDED, datasets: RealRoot = REAL) -
 
 
 @app.command()
+def describe(
+    results: Annotated[Path, typer.Option(help="Where the records go, in data_sets/.")] = Path("results"),
+) -> None:
+    """Describes the declared sets in the records of which pages and references are made: authors, terms, papers."""
+    from bench.data_set_record import describe, record_path
+    from bench.datasets.base import DATASETS
+    from bench.record import write_record
+
+    for name, dataset in DATASETS.items():
+        write_record(record_path(results, name), describe(name, dataset))
+    _print(f"{len(DATASETS)} records in {results / 'data_sets'}")
+
+
+@app.command()
 def verify(
     sets: Sets = None,
     is_embedded: Annotated[bool, typer.Option("--embedded", help="Check the embedded sets alone.")] = False,

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from bench.fairness import unfair
+from bench.ranking import Ranking, rankings
 from bench.record import CellRecord, NetworkRecord, read_cell, read_networks
 from bench.scoreboard import Column, Scoreboard
 
@@ -45,6 +46,11 @@ class Family:
             (record.label, Column(record.task, record.test_set), record.seed): path.with_suffix(".csv")
             for path, record in self.records.items()
         }
+
+    @cached_property
+    def rankings(self) -> list[Ranking]:
+        """Its students on every test set and in the mean over them; errors as those of `bench.ranking.rankings`."""
+        return rankings(self.board, self.images)
 
     @cached_property
     def cost_of(self) -> dict[str, NetworkRecord]:

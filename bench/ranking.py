@@ -1,5 +1,6 @@
 """Which students can be told apart: a table for every test set, rows by their mean PSNR."""
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -12,11 +13,25 @@ import numpy as np
 from bench.bootstrap import crossed_bootstrap
 from bench.record import TEACHER_ROWS
 from bench.scoreboard import Column, Scoreboard
-from bench.stats import Array, Mean, Share, gap_recovered, letters, mean_interval, pairwise_tests, smallest_difference
+from bench.stats import (
+    ALPHA,
+    Array,
+    Mean,
+    Share,
+    gap_recovered,
+    letters,
+    mean_interval,
+    pairwise_tests,
+    smallest_difference,
+)
 from bench.table import Table
 from bench.values import read_per_image
 
 METRIC = "psnr_db"
+TOO_MANY = (
+    "groups: how many rows are surely below and above one, as there are more groups of rows that cannot be told apart "
+    "than letters"
+)
 HEADER = ("method", "PSNR (dB)", "groups", "over `scratch` (dB)", "gap")
 Files = Mapping[tuple[str, Column, int], Path]
 """The values per image of a row in a column, by seed."""
@@ -38,7 +53,7 @@ class Ranked(NamedTuple):
     Attributes:
         label: Its row.
         psnr: Mean PSNR over the seeds, in dB.
-        groups: The letters of its groups; empty where it is in none.
+        groups: The letters of its groups; empty where it is in none, and where there are more groups than letters.
         over: How far it is above the student alone, in dB, with the interval for other seeds and other images; None for
             the student alone, and where the two have no seed in common.
         gap: The share of the removal teacher's lead over the student alone that this is; None likewise, and where the
@@ -58,12 +73,23 @@ class Ranking(NamedTuple):
     Attributes:
         columns: The test sets.
         rows: The best first.
-        notes: What the groups are, and which rows are in none.
+        compared: The labels of those that were tested against one another.
+        apart: The pairs of them that can be told apart, the better one first.
+        notes: What was compared how, and which rows were not.
     """
 
     columns: tuple[Column, ...]
     rows: tuple[Ranked, ...]
+    compared: tuple[str, ...]
+    apart: frozenset[tuple[str, str]]
     notes: tuple[str, ...]
+
+    def told(self, row: Ranked) -> str:
+        """The letters of a row, or how many rows it is surely above and below; empty where it was not compared."""
+        if row.groups or row.label not in self.compared:
+            return row.groups
+        above, below = ([pair[place] for pair in self.apart].count(row.label) for place in (0, 1))
+        return f"{above} below, {below} above"
 
 
 class Groups(NamedTuple):
@@ -71,13 +97,17 @@ class Groups(NamedTuple):
 
     Attributes:
         seeds: The seeds that all compared rows have.
-        letters: By compared row; rows that share one cannot be told apart. Empty for one seed.
+        compared: The rows that were tested against one another, which takes two seeds.
+        apart: The pairs that can be told apart, the better one first.
+        letters: By compared row; rows that share one cannot be told apart. Empty where there are too few letters.
         sd: The pooled standard deviation of the paired differences, in dB; 0 where nothing is compared.
     """
 
     seeds: tuple[int, ...]
-    letters: Mapping[str, str]
-    sd: float
+    compared: tuple[str, ...] = ()
+    apart: frozenset[tuple[str, str]] = frozenset()
+    letters: Mapping[str, str] = {}
+    sd: float = 0.0
 
 
 def rankings(board: Scoreboard, files: Files) -> list[Ranking]:
@@ -97,9 +127,9 @@ def rankings(board: Scoreboard, files: Files) -> list[Ranking]:
     return [ranking for part in parts if (ranking := _ranking(board, part, read))]
 
 
-def ranking_tables(board: Scoreboard, files: Files) -> list[Table]:
-    """The rankings as tables; the arguments and errors are those of `rankings`."""
-    tables = [_table(board.network, ranking) for ranking in rankings(board, files)]
+def ranking_tables(network: str, ranked: Sequence[Ranking]) -> list[Table]:
+    """The rankings of a family as tables; the last of them has the legend."""
+    tables = [_table(network, ranking) for ranking in ranked]
     return [*tables[:-1], *(replace(table, notes=(*table.notes, *_legend())) for table in tables[-1:])]
 
 
@@ -129,14 +159,14 @@ def _ranking(board: Scoreboard, columns: Sequence[Column], read: Read) -> Rankin
         *_other_notes(scores, groups, board.other_steps),
         *_image_notes(scores, columns, read),
     )
-    return Ranking(tuple(columns), tuple(rows), notes)
+    return Ranking(tuple(columns), tuple(rows), groups.compared, groups.apart, notes)
 
 
 def _table(network: str, ranking: Ranking) -> Table:
     first = ranking.columns[0]
     on = f"{first.task}: {first.test_set}" if len(ranking.columns) == 1 else "the mean of the test sets"
     rows = tuple(
-        (row.label, _psnr(row.psnr), row.groups or "-", _over(row.over), _share(row.gap)) for row in ranking.rows
+        (row.label, _psnr(row.psnr), ranking.told(row) or "-", _over(row.over), _share(row.gap)) for row in ranking.rows
     )
     return Table(f"{network}: ranking on {on}", HEADER, rows, ranking.notes)
 
@@ -165,11 +195,17 @@ def _groups(scores: Mapping[str, Mapping[int, float]], other_steps: Mapping[str,
     usual = max(counts, key=lambda seeds: (counts[seeds], len(seeds)), default=())
     compared = [label for label, seeds in by_seeds.items() if seeds == usual]
     if len(usual) < 2 or len(compared) < 2:
-        return Groups(usual, {}, 0.0)
+        return Groups(usual)
     values = np.array([[scores[label][seed] for seed in usual] for label in compared])
     p_values, sd = pairwise_tests(values)
-    names = ("".join(group) for group in letters(p_values, list(values.mean(1))))
-    return Groups(usual, dict(zip(compared, names, strict=True)), sd)
+    means = list(values.mean(1))
+    apart = frozenset(
+        (compared[i], compared[j])
+        for i, j in itertools.permutations(range(len(compared)), 2)
+        if p_values[i, j] < ALPHA and means[i] > means[j]
+    )
+    names = map("".join, letters(p_values, means) or ())
+    return Groups(usual, tuple(compared), apart, dict(zip(compared, names, strict=False)), sd)
 
 
 def _differences(read: Read, label: str, columns: Sequence[Column], seeds: Sequence[int]) -> Array | None:
@@ -217,12 +253,13 @@ def _share(gap: Share | None) -> str:
 
 
 def _group_notes(groups: Groups) -> Iterator[str]:
-    num_seeds, num_rows = len(groups.seeds), len(groups.letters)
+    num_seeds, num_rows = len(groups.seeds), len(groups.compared)
     if num_seeds == 1:
         yield "One seed: nothing is ranked. Rows stand by their means, and another seed may turn them round."
     if num_rows:
+        says = "Rows that share a letter cannot be told apart" if groups.letters else TOO_MANY
         yield (
-            f"Rows that share a letter cannot be told apart: paired t tests over {num_seeds} seeds at the 5 % level, "
+            f"{says}: paired t tests over {num_seeds} seeds at the 5 % level, "
             f"after Holm's correction for all {num_rows * (num_rows - 1) // 2} pairs. The smallest true difference "
             f"that one test finds with a power of 80 % is {smallest_difference(groups.sd, num_seeds):.2f} dB, and the "
             f"correction asks for more (standard deviation of the differences, pooled: {groups.sd:.2f} dB)."

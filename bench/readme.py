@@ -13,6 +13,7 @@ from bench.scoreboard import INPUT_ROW
 from bench.stats_simulations import simulation_tables
 from bench.table import in_order, number
 from bench.trials import read_trials, trials_table
+from bench.weight_search import search_table
 
 BLOCK = re.compile(r"(<!-- begin: (?P<name>\w+)(?: (?P<argument>\S+))? -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -101,6 +102,11 @@ def _trials(path: Path) -> str:
     return trials_table(read_trials(path)).markdown()
 
 
+def _weights(path: Path) -> str:
+    """What the runs of a search for weights gave, method by method."""
+    return search_table(path).markdown()
+
+
 def _statistics(path: Path) -> str:
     """How often the tests of `bench.stats` are wrong, and what they find, by simulation."""
     return "\n".join(table.markdown() for table in simulation_tables(path))
@@ -115,6 +121,7 @@ GENERATORS: dict[str, Callable[[Path], str]] = {
     "methods": _methods,
     "published": _published,
     "trials": _trials,
+    "weights": _weights,
     "statistics": _statistics,
 }
 

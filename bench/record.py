@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from bench.atomic import write_atomically
 from bench.config import TeacherKind, digest, student_label
@@ -21,6 +21,14 @@ class StrictRecord(BaseModel):
     """Base of all records: immutable, unknown fields and numbers that are not finite are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("version", mode="before", check_fields=False)
+    @classmethod
+    def _is_a_number(cls, version: Any) -> Any:
+        """Refuses true, which equals 1 in Python and nowhere else."""
+        if isinstance(version, bool):
+            raise ValueError("expected a number")
+        return version
 
 
 Record = TypeVar("Record", bound=StrictRecord)

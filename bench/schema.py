@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from bench.crop_record import CropRecord
+from bench.data_set_record import DataSetRecord
 from bench.method_record import MethodRecord
 from bench.record import CellRecord, NetworkRecord, ScoresRecord, StrictRecord
 
@@ -13,6 +15,8 @@ RECORDS: dict[str, type[StrictRecord]] = {
     "network": NetworkRecord,
     "scores": ScoresRecord,
     "method": MethodRecord,
+    "data_set": DataSetRecord,
+    "crop": CropRecord,
 }
 """The model of every kind of record that is kept as a file."""
 

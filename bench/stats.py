@@ -70,6 +70,27 @@ def paired_difference(first: Sequence[float], second: Sequence[float]) -> Differ
     return Difference(mean, half_width, float(2 * stats.t.sf(abs(mean) / error, num_pairs - 1)), num_pairs)
 
 
+def unpaired_difference(first: Sequence[float], second: Sequence[float]) -> Difference:
+    """Compares values that do not belong together: Welch's t test, and the interval that goes with it.
+
+    Args:
+        first: At least two values.
+        second: Likewise.
+
+    References:
+        B. L. Welch, "The Generalization of Student's Problem when Several Different Population Variances Are
+        Involved", Biometrika 34, 1947.
+    """
+    mean, num_pairs = float(np.mean(first) - np.mean(second)), min(len(first), len(second))
+    parts = [float(np.var(side, ddof=1)) / len(side) for side in (first, second)]
+    error = math.sqrt(sum(parts))
+    if error == 0:
+        return Difference(mean, 0.0, float(mean == 0), num_pairs)
+    degrees = error**4 / sum(part**2 / (len(side) - 1) for part, side in zip(parts, (first, second), strict=True))
+    half_width = float(stats.t.isf(ALPHA / 2, degrees)) * error
+    return Difference(mean, half_width, float(2 * stats.t.sf(abs(mean) / error, degrees)), num_pairs)
+
+
 @cache
 def t_quantile(degrees: int) -> float:
     """How many standard errors a 95 % t interval reaches on each side."""
@@ -193,15 +214,18 @@ def pairwise_tests(scores: Array) -> tuple[Array, float]:
     return p_values, float(np.sqrt((sds**2).mean()))
 
 
-def letters(p_values: Sequence[Sequence[float]] | NDArray[Any], means: Sequence[float]) -> list[tuple[str, ...]]:
+def letters(p_values: Sequence[Sequence[float]] | NDArray[Any], means: Sequence[float]) -> list[tuple[str, ...]] | None:
     """Groups of methods that cannot be told apart: two share a letter where their difference is not significant.
 
     Insert and absorb: all begin in one group; a group with two methods that differ is split in two, each without one of
-    them, and groups inside others are dropped.
+    them, and groups inside others are dropped. Pairs of unequal spread may make exponentially many.
 
     Args:
         p_values: (methods, methods), symmetric, corrected for how many they are.
         means: By method; the group of the largest is called ``a``.
+
+    Returns:
+        The letters of every method; None where there are not enough letters.
 
     References:
         H.-P. Piepho, "An Algorithm for a Letter-Based Representation of All-Pairwise Comparisons", Journal of
@@ -215,6 +239,8 @@ def letters(p_values: Sequence[Sequence[float]] | NDArray[Any], means: Sequence[
             groups = [group for group in groups if not group >= {*pair}]
             groups += [part for part in dict.fromkeys(split) if not any(part < other for other in split + groups)]
             groups = list(dict.fromkeys(groups))
+            if len(groups) > len(ascii_lowercase):
+                return None
     groups.sort(key=lambda group: [place for place, method in enumerate(ranked) if method in group])
-    names = [ascii_lowercase[k % 26] + (str(k // 26 + 1) if k >= 26 else "") for k in range(len(groups))]
-    return [tuple(name for name, group in zip(names, groups, strict=True) if i in group) for i in range(len(means))]
+    named = list(zip(ascii_lowercase, groups, strict=False))
+    return [tuple(name for name, group in named if i in group) for i in range(len(means))]

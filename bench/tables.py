@@ -47,7 +47,7 @@ def _texts(family: Family) -> dict[str, str]:
     board = family.board
     effects = effect_table(board)
     shown = {"": [result_table(family)], "_effects": [effects] if effects else []}
-    shown["_ranking"] = ranking_tables(board, family.images)
+    shown["_ranking"] = ranking_tables(family.network, family.rankings)
     texts = {}
     for name, tables in shown.items():
         if tables:

@@ -8,7 +8,9 @@ DATASETS.register("noise_50")(
     degraded_photos(
         title="Gaussian noise, sigma 50",
         protocol="denoise_rgb",
-        reference="K. Zhang et al., Beyond a Gaussian Denoiser, TIP 2017",
+        reference=(
+            "K. Zhang et al., Beyond a Gaussian Denoiser: Residual Learning of Deep CNN for Image Denoising, TIP 2017"
+        ),
         degradation=Noise(sigma=(50.0, 50.0)),
     )
 )

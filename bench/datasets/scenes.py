@@ -24,7 +24,10 @@ DATASETS.register("scenes")(
         authors="made by this project's code",
         licence="Apache-2.0, as the code",
         url="https://doi.org/10.1023/A:1011109015675",
-        reference="A. B. Lee, D. Mumford and J. Huang, Occlusion Models for Natural Images, IJCV 2001",
+        reference=(
+            "A. B. Lee, D. Mumford and J. Huang, Occlusion Models for Natural Images: A Statistical Study of a "
+            "Scale-Invariant Dead Leaves Model, IJCV 2001"
+        ),
         splits={split: Split(Clean((f"{split}/clean/{{name}}.png",)), num_items=n) for split, n in NUM_SCENES.items()},
         is_embedded=True,
     )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.ranking import ranking_tables
+from bench.ranking import ranking_tables, rankings
 from bench.scoreboard import Column, Scoreboard
 from bench.values import read_per_image, write_per_image
 from tests.harness.test_tables import record
@@ -34,12 +34,17 @@ def three_seeds(place, **changes):
     return [place(name, psnr, seed, **changes) for name, row in scores.items() for seed, psnr in enumerate(row)]
 
 
+def tables_of(records, place):
+    board = Scoreboard(records)
+    return ranking_tables(board.network, rankings(board, place.files))
+
+
 def rows(table):
     return {row[0]: row[1:] for row in table.rows}
 
 
 def test_rows_stand_by_their_mean_with_interval_and_group(place):
-    (table,) = ranking_tables(Scoreboard(three_seeds(place)), place.files)
+    (table,) = tables_of(three_seeds(place), place)
     assert [row[:3] for row in table.rows] == [
         ("slkd", "31.20 ± 0.48", "a"), ("scratch", "30.20 ± 0.50", "b"), ("fitnet", "30.20 ± 0.48", "b")
     ]  # fmt: skip
@@ -48,7 +53,7 @@ def test_rows_stand_by_their_mean_with_interval_and_group(place):
 
 
 def test_the_difference_to_scratch_is_for_other_seeds_and_images(place):
-    (table,) = ranking_tables(Scoreboard(three_seeds(place)), place.files)
+    (table,) = tables_of(three_seeds(place), place)
     mean, half_width = rows(table)["slkd"][2].split(" ± ")
     assert mean == "+1.00" and 0.02 < float(half_width) < 0.15  # of the seeds alone: 0.02
     assert rows(table)["scratch"][2:] == ("-", "-")
@@ -56,13 +61,13 @@ def test_the_difference_to_scratch_is_for_other_seeds_and_images(place):
 
 def test_the_gap_has_fiellers_interval(place):
     teacher = record(psnr=34.2, role="removal")
-    (table,) = ranking_tables(Scoreboard([*three_seeds(place), teacher]), place.files)
+    (table,) = tables_of([*three_seeds(place), teacher], place)
     assert rows(table)["slkd"][3] == "25 % [22, 28]"
 
 
 def test_one_seed_ranks_nothing(place):
     records = [place("scratch", 30.0), place("slkd", 31.0), record(psnr=34.0, role="removal")]
-    (table,) = ranking_tables(Scoreboard(records), place.files)
+    (table,) = tables_of(records, place)
     psnr, group, over, gap = rows(table)["slkd"]
     assert (psnr, group, gap) == ("31.00", "-", "25 %") and over.startswith("+1.00 ± 0.")
     assert table.notes[0].startswith("One seed: nothing is ranked.")
@@ -70,7 +75,7 @@ def test_one_seed_ranks_nothing(place):
 
 def test_only_rows_of_the_same_seeds_and_steps_are_in_groups(place):
     others = [place("at", 30.5), *(place("scratch_long", 32.0 + seed / 9, seed, steps=9) for seed in range(3))]
-    (table,) = ranking_tables(Scoreboard([*three_seeds(place), *others]), place.files)
+    (table,) = tables_of([*three_seeds(place), *others], place)
     assert {label: row[1] for label, row in rows(table).items() if row[1] == "-"} == {"at": "-", "scratch_long": "-"}
     assert "all 3 pairs" in table.notes[0]
     assert "`scratch_long` is in no group: trained for 9 steps." in table.notes
@@ -79,7 +84,7 @@ def test_only_rows_of_the_same_seeds_and_steps_are_in_groups(place):
 
 def test_several_test_sets_get_a_ranking_of_their_mean(place):
     noise = three_seeds(place, task="denoising", test_set="noise_50", names=NAMES[:8])
-    tables = ranking_tables(Scoreboard([*three_seeds(place), *noise]), place.files)
+    tables = tables_of([*three_seeds(place), *noise], place)
     assert [table.title for table in tables] == [
         "nafnet: ranking on deraining: rain_light",
         "nafnet: ranking on denoising: noise_50",
@@ -91,7 +96,7 @@ def test_several_test_sets_get_a_ranking_of_their_mean(place):
 
 def test_missing_values_per_image_are_named(place):
     records = [place("scratch", 30.0), place("slkd", 31.0), record("fitnet", 30.5)]
-    (table,) = ranking_tables(Scoreboard(records), place.files)
+    (table,) = tables_of(records, place)
     assert rows(table)["fitnet"][2] == "+0.50"
     assert "`fitnet`: no interval over `scratch`, as there are no values per image." in table.notes
 
@@ -99,11 +104,11 @@ def test_missing_values_per_image_are_named(place):
 def test_rows_scored_on_different_images_are_refused(place):
     records = [place("scratch", 30.0), place("slkd", 31.0, names=NAMES[::-1])]
     with pytest.raises(ValueError, match="deraining/rain_light: scratch with seed 0 and slkd with seed 0"):
-        ranking_tables(Scoreboard(records), place.files)
+        tables_of(records, place)
 
 
 def test_one_student_is_not_ranked(place):
-    assert ranking_tables(Scoreboard([place("scratch", 30.0), record(psnr=34.0, role="removal")]), place.files) == []
+    assert tables_of([place("scratch", 30.0), record(psnr=34.0, role="removal")], place) == []
 
 
 def test_values_per_image_are_read_as_they_were_written(tmp_path):
@@ -121,3 +126,10 @@ def test_a_broken_file_of_values_per_image_is_named(tmp_path, text):
     (tmp_path / "a.csv").write_text(text)
     with pytest.raises(ValueError, match=r"a\.csv: expected a table of values per image"):
         read_per_image(tmp_path / "a.csv")
+
+
+def test_more_groups_than_letters_are_counted(place):
+    names = ["scratch", *(f"method_{chr(97 + k)}" for k in range(26))]
+    (table,) = tables_of([place(name, 30.0 + k, seed) for k, name in enumerate(names) for seed in (0, 1)], place)
+    assert [row[2] for row in table.rows][:2] == ["26 below, 0 above", "25 below, 1 above"]
+    assert "more groups of rows that cannot be told apart than letters" in table.notes[0]

@@ -8,7 +8,6 @@ from bench import table as table_parts
 from bench.config import digest
 from bench.family import Family
 from bench.metrics.protocol import PROTOCOLS
-from bench.published import published_table, read_published
 from bench.record import CellRecord, NetworkRecord, write_record
 
 
@@ -200,44 +199,3 @@ def test_a_block_of_scores_does_not_hide_a_second_student(tmp_path):
         write_record(tmp_path / "runs" / "first" / "cells" / f"{method}.json", record(method))
     with pytest.raises(ValueError, match="several students"):
         readme.render(tmp_path)
-
-
-PUBLISHED = """
-test_set: rain100l
-source: A paper, Table 1
-protocol: on luma
-rows:
-  - {network: First, params_m: 0.169, metrics: {psnr_db: "37.10", ssim: "0.979"}}
-  - {network: Second, params_m: null, metrics: {psnr_db: "36.5"}}
-"""
-
-
-def test_published_numbers_are_shown_digit_by_digit_with_their_source(tmp_path):
-    (tmp_path / "p.yaml").write_text(PUBLISHED)
-    text = published_table(read_published(tmp_path / "p.yaml")).markdown()
-    for part in (
-        "| First | 0.169 | 37.10 | 0.979 |",
-        "| Second |  | 36.5 | - |",
-        "Source: A paper, Table 1.",
-        "On luma.",
-    ):
-        assert part in text
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("test_set", "test_sett", "did you mean 'test_set'"),
-        ("protocol: on luma", "protocol: ''", "protocol: string should have at least 1 character"),
-        ("test_set: rain100l", "test_set: [", "not YAML"),
-    ],
-)
-def test_a_wrong_file_of_published_numbers_is_refused(tmp_path, old, new, message):
-    (tmp_path / "p.yaml").write_text(PUBLISHED.replace(old, new))
-    with pytest.raises(ValueError, match=message):
-        read_published(tmp_path / "p.yaml")
-
-
-def test_the_committed_files_of_published_numbers_can_be_read():
-    paths = sorted(Path("results/published").glob("*.yaml"))
-    assert paths and all(read_published(path).rows for path in paths)
