@@ -6,6 +6,8 @@ from pathlib import Path
 
 from bench import tables
 from bench.cost_table import cost_table
+from bench.family import read_families
+from bench.main_table import main_tables
 from bench.method_record import methods_page, read_methods
 from bench.published import published_table, read_published
 from bench.record import read_cells, read_networks
@@ -40,6 +42,15 @@ def _fill(path: Path, root: Path) -> str:
 def _results(results: Path) -> str:
     """The scores of a results folder, and what every method gains."""
     return _tables(results, lambda name: not name.endswith("_ranking.md"))
+
+
+def _main(results: Path) -> str:
+    """The published methods of a results folder, and which of them can be told apart."""
+    shared = next(folder for folder in (results, *results.parents) if folder.name == "results")
+    methods = [method.name for method in read_methods(shared)]
+    families = [family for family in read_families(results) if not family.unfair]
+    shown = (table.markdown() for family in families for table in main_tables(family, methods))
+    return "\n".join(shown) or "No records yet.\n"
 
 
 def _effects(results: Path) -> str:
@@ -113,6 +124,7 @@ def _statistics(path: Path) -> str:
 
 
 GENERATORS: dict[str, Callable[[Path], str]] = {
+    "main": _main,
     "results": _results,
     "effects": _effects,
     "ranking": _ranking,

@@ -13,7 +13,7 @@ from bench.atomic import write_atomically
 from bench.bibliography import bibliography
 from bench.crop_choice import stale_crops
 from bench.family import read_families
-from bench.figures import draw, files
+from bench.figures import draw, draw_crops, files
 from bench.method_record import read_methods
 from bench.run import FAILED, console
 
@@ -110,7 +110,8 @@ def _page_digest(folder: Path) -> str:
 def _drawn(folder: Path) -> dict[Path, bytes]:
     """The page of a results folder, and its figures."""
     drawings = draw(read_families(folder), read_methods(ROOT / "results"))
-    return files(folder / "figures", drawings) | {folder / PAGE: page.render(folder, ROOT, drawings).encode()}
+    figures = files(folder / "figures", [*drawings, *draw_crops(folder)])
+    return figures | {folder / PAGE: page.render(folder, ROOT, drawings).encode()}
 
 
 def _write(contents: Mapping[Path, bytes]) -> None:

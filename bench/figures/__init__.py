@@ -10,10 +10,11 @@ from bench.figures.drawing import STYLE, Drawing, settle
 from bench.figures.files import files, inline_svg
 from bench.figures.gap import draw_ablation, draw_gap
 from bench.figures.quality import draw_quality
+from bench.figures.side_by_side import draw_crops
 from bench.figures.training import draw_training
 from bench.method_record import MethodRecord
 
-__all__ = ["Drawing", "draw", "files", "inline_svg"]
+__all__ = ["Drawing", "draw", "draw_crops", "files", "inline_svg"]
 
 
 def draw(families: Sequence[Family], methods: Sequence[MethodRecord] = ()) -> list[Drawing]:

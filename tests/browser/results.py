@@ -93,11 +93,11 @@ def write_cell(grid, rng, task, test_set, degraded, row, seed, psnr):
     write_history(folder / "terms.csv", [{"step": step, "restoration": 1 / step} for step in (1, 100, 200, 300)])
 
 
-def write_crops(grid) -> None:
-    """Writes the crop of the light rain that the records choose first, of noise."""
+def write_crops(grid, number=0) -> None:
+    """Writes one of the crops of the light rain that the records choose, of noise."""
     rng = np.random.default_rng(1)
     (family, *_), column = read_families(grid), Column("deraining", "rain_light")
-    choice = choose(family, column, "slkd", "scratch")[0]
+    choice = choose(family, column, "slkd", "scratch")[number]
     rows = (CropRow(label="degraded input", psnr_db=20.0), CropRow(label="clean", psnr_db=None), *choice.rows.values())
     panels = [rng.integers(0, 256, (16, 16, 3), dtype=np.uint8) for _ in rows]
     about = {field: getattr(choice, field) for field in ("rule", "image", "first", "second", "difference_db", "seed")}

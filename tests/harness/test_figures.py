@@ -14,13 +14,14 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from bench.family import read_families
-from bench.figures import draw, files, inline_svg
+from bench.figures import draw, draw_crops, files, inline_svg
 from bench.figures.drawing import BLUE, GREEN, PURPLE, STYLE, VERMILION, Name, name_points
 from bench.figures.front import Point, pareto_front, steps
 from bench.figures.quality import draw_quality
 from bench.method_record import read_methods
-from bench.record import NetworkRecord, write_record
+from bench.record import NetworkRecord, read_cell, write_record
 from bench.values import write_history
+from tests.browser.results import make_results, write_crops
 from tests.harness.test_tables import COSTS, record
 
 RESULTS = Path("results")
@@ -269,3 +270,17 @@ def test_a_name_without_room_is_told():
     assert name_points(axis, [Name("a", 0.5, 0.5), Name("a name that is far too long", 0.5, 0.5)], []) == [
         "a name that is far too long"
     ]
+
+
+def test_the_median_crop_of_a_test_set_is_drawn_and_no_other(tmp_path):
+    results = make_results(tmp_path, ("scratch", "output_kd", "slkd"), {"deraining": {"rain_light": 29.0}})
+    write_crops(results, 0)
+    assert list(draw_crops(results)) == []
+    write_crops(results, 1)
+    (drawing,) = draw_crops(results)
+    titles = [axis.get_title().split("\n")[0] for axis in drawing.figure.axes if axis.get_title()]
+    assert titles == ["degraded input", "scratch", "output_kd", "slkd", "removal teacher", "clean"]
+    assert drawing.name == "nafnet_crop_deraining_rain_light" and "the median" in drawing.caption
+    (path,) = (results / "cells").glob("deraining/nafnet/seed0/slkd/rain_light.json")
+    write_record(path, read_cell(path).model_copy(update={"weights_sha256": "other"}))
+    assert list(draw_crops(results)) == [], "its weights are no longer those on record"
