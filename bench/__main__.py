@@ -169,6 +169,8 @@ def methods(
     from bench.distiller import METHODS
 
     names = METHODS.resolve(method) if method else step_cost.published_methods()
+    for name in names:
+        step_cost.describe(name)  # fails before minutes of measuring, not after
     torch.set_num_threads(threads)
     setting = step_cost.Setting(network, teacher, student, batch, crop_size)
     measured = step_cost.measure(names, setting, rounds) if measure else {}

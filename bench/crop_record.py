@@ -114,7 +114,7 @@ def write_crop(results: Path, crop: CropRecord, panels: Sequence[Pixels]) -> tup
         panels: Those of its rows.
     """
     buffer = io.BytesIO()
-    Image.fromarray(np.hstack(panels)).save(buffer, "WEBP", lossless=True, quality=100, method=6, exact=True)
+    Image.fromarray(np.hstack(panels)).save(buffer, "WEBP", lossless=True, quality=100, method=4, exact=True)
     path = record_path(results, crop)
     write_atomically(path.with_suffix(".webp"), buffer.getvalue())
     write_record(path, crop)

@@ -60,7 +60,7 @@ def where(sets: Sets = None, root: Root = EMBEDDED, datasets: RealRoot = REAL) -
             _print(f"  {split:<9}  {declared.num_items:,} images{clean}")
             for layout in declared.layouts:
                 _print(f"             {layout}")
-        _print(f"  get it at  {'dvc pull' if dataset.is_embedded else dataset.url}")
+        _print(f"  get it at  {'dvc pull data.dvc' if dataset.is_embedded else dataset.url}")
         _print(f"  licence    {dataset.licence}")
         _print(f"  cite       {dataset.reference}")
         _print(f"  protocol   {dataset.protocol or 'none, it is only trained on'}")
@@ -111,7 +111,9 @@ def verify(
         findings += found
     if any(DATASETS[name].is_embedded for name in chosen) and (differing := unpinned(root)):
         shown = ", ".join(differing[:5])
-        findings.append(Finding("error", f"{len(differing)} files are not as pinned: {shown}; run `dvc pull --force`"))
+        findings.append(
+            Finding("error", f"{len(differing)} files are not as pinned: {shown}; `dvc pull --force data.dvc`")
+        )
         _report(findings[-1:])
     leaks = list(_leaks_between(chosen, shelf))
     _report(leaks)
@@ -141,7 +143,7 @@ def import_(
 
     place = Shelf(imported=datasets).place(name)
     if DATASETS[name].is_embedded:
-        raise ValueError(f"{name} comes with the benchmark: `dvc pull`")
+        raise ValueError(f"{name} comes with the benchmark: `dvc pull data.dvc`")
     put(name, source, place, is_copy)
     findings = check_set(name, Shelf(imported=datasets))
     _report(findings)
@@ -158,7 +160,7 @@ def import_(
 
 @app.command()
 def make(root: Root = EMBEDDED) -> None:
-    """Makes the embedded data anew, byte for byte (needs `pip install 'slkd-bench[data]'`)."""
+    """Makes the embedded data anew, byte for byte (needs the extra `data`: `python -m pip install -e '.[data]'`)."""
     from bench.datasets.make import checksums, make_all
 
     make_all(root)

@@ -82,6 +82,8 @@ def _scores(results: Path) -> str:
             raise ValueError(f"{results / run}: several students for one test set; show it by a block `results`")
     test_sets = list(dict.fromkeys(test_set for records in students.values() for test_set in records))
     inputs = {test_set: r.input_metrics for records in students.values() for test_set, r in records.items()}
+    if not inputs:
+        return "No records yet.\n"
     scores = {run: {test_set: r.metrics for test_set, r in records.items()} for run, records in students.items()}
     lines = [f"| run | {' | '.join(test_sets)} | mean PSNR |", f"|---|{'---:|' * len(test_sets)}---:|"]
     for run, by_set in {INPUT_ROW: inputs, **scores}.items():

@@ -112,7 +112,7 @@ class Shelf:
 
 def _remedy(name: str) -> str:
     if DATASETS[name].is_embedded:
-        return "embedded data comes with `dvc pull`"
+        return "embedded data comes with `dvc pull data.dvc`"
     return f"`python -m bench data where {name}` tells where to get it, `data import` puts it there"
 
 

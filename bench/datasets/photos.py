@@ -58,7 +58,7 @@ def photographs() -> Iterator[tuple[str, Pixels]]:
     try:
         from skimage import data
     except ModuleNotFoundError as error:
-        message = "the test photographs are cut out of scikit-image's: `python -m pip install slkd-bench[data]`"
+        message = "the test photographs are cut out of scikit-image's: `python -m pip install -e '.[data]'`"
         raise ModuleNotFoundError(message) from error
     for photo, corners in CORNERS.items():
         pixels = getattr(data, photo)()

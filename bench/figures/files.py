@@ -1,6 +1,7 @@
 """Figures as files for papers, and as SVG within a page of a light and a dark theme."""
 
 import io
+import logging
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
@@ -10,6 +11,7 @@ import matplotlib
 
 from bench.figures.drawing import STYLE, Drawing
 
+logging.getLogger("fontTools").setLevel(logging.WARNING)  # which tells of every table of a font that it leaves out
 SVG = "http://www.w3.org/2000/svg"
 HREF = "{http://www.w3.org/1999/xlink}href"
 ET.register_namespace("", SVG)

@@ -33,7 +33,9 @@ class SpandrelNetwork(RestorationNetwork):
         try:
             from spandrel import ImageModelDescriptor, ModelLoader, UnsupportedModelError
         except ModuleNotFoundError as error:
-            raise ValueError("this teacher needs the library spandrel: pip install 'slkd-bench[spandrel]'") from error
+            raise ValueError(
+                "this teacher needs the library spandrel: `python -m pip install -e '.[spandrel]'`"
+            ) from error
         try:
             found = ModelLoader(torch.device("cpu")).load_from_state_dict(dict(state))
         except UnsupportedModelError as error:

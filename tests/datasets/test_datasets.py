@@ -88,7 +88,7 @@ def test_the_stored_photographs_are_crops_of_scikit_images():
 
 def test_without_scikit_image_making_photographs_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(__import__("sys").modules, "skimage", None)
-    with pytest.raises(ModuleNotFoundError, match=r"slkd-bench\[data\]"):
+    with pytest.raises(ModuleNotFoundError, match=r"pip install -e .\.\[data\]"):
         make_all(tmp_path)
 
 

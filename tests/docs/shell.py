@@ -1,4 +1,4 @@
-"""Running documented commands as they are typed, without waiting for their imports: nothing here imports the benchmark."""
+"""Running documented commands as they are typed, without waiting for imports; nothing here imports the benchmark."""
 
 import multiprocessing
 import os
