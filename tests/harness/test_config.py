@@ -81,8 +81,8 @@ def test_overrides_replace_values_by_key_path(edit):
 
 
 def test_a_small_learning_rate_may_be_written_as_yaml_reads_it(edit):
-    text = broken().replace("learning_rate: 0.001", "learning_rate: 1e-3")
-    assert load_params(edit(text)).train.learning_rate == 1e-3
+    text = broken().replace("learning_rate: 0.002", "learning_rate: 2e-3")
+    assert "2e-3" in text and load_params(edit(text)).train.learning_rate == 2e-3
 
 
 def test_the_digest_ignores_the_order_of_keys():

@@ -103,7 +103,7 @@ def test_a_spandrel_network_teaches_by_its_output_only(weights, make_params, wor
 
 def test_without_spandrel_the_error_says_what_to_install(weights, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "spandrel", None)
-    with pytest.raises(ValueError, match=r"pip install 'slkd-bench\[spandrel\]'"):
+    with pytest.raises(ValueError, match=r"pip install -e '\.\[spandrel\]'"):
         import_weights(weights, use_spandrel=True)
 
 
