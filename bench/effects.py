@@ -1,6 +1,6 @@
 """What each method gains, and how much of that a teacher gave: the table beside the scores."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from statistics import fmean
 from typing import NamedTuple
 
@@ -26,31 +26,65 @@ class Effect(NamedTuple):
     effect: Difference | None
 
 
-def effect_table(board: Scoreboard) -> Table | None:
-    """The gains of one network family's methods in PSNR; None where there is nothing to compare or no PSNR.
+class Effects(NamedTuple):
+    """What the methods of a network family do.
 
-    A column of means over the test sets is added where there are several; it takes the seeds that have all of them.
+    Attributes:
+        parts: The test sets one by one, then all of them where there are several.
+        methods: Every student but the one alone.
+        controls: Of each method; empty for the controls themselves.
+        cells: By method and part; a part is missing where a seed has not been run on all of its test sets.
+        sure: The differences that differ from zero after a correction for how many are tested.
+        notes: What a reader must know.
     """
-    columns = [column for column in board.columns if board.seeds("scratch", [column], METRIC)]
-    methods = [label for label in board.methods if label != "scratch"]
+
+    parts: tuple[tuple[Column, ...], ...]
+    methods: tuple[str, ...]
+    controls: Mapping[str, str]
+    cells: Mapping[tuple[str, tuple[Column, ...]], Effect]
+    sure: Set[Difference]
+    notes: tuple[str, ...]
+
+
+def find_effects(board: Scoreboard) -> Effects | None:
+    """What one network family's methods gain in PSNR; None where there is nothing to compare or no PSNR.
+
+    The mean over the test sets takes the seeds that have all of them.
+    """
+    columns = tuple(column for column in board.columns if board.seeds("scratch", [column], METRIC))
+    methods = tuple(label for label in board.methods if label != "scratch")
     controls = {record.label: record.control for record in board.records if record.role == "student"}
-    if not columns or not methods:
-        return None
-    groups = [[column] for column in columns] + ([columns] if len(columns) > 1 else [])
-    effects = {
-        (label, i): effect
+    parts = (*((column,) for column in columns), *([columns] if len(columns) > 1 else []))
+    cells = {
+        (label, part): effect
         for label in methods
-        for i, group in enumerate(groups)
-        if (effect := _effect(board, label, controls[label], group))
+        for part in parts
+        if (effect := _effect(board, label, controls[label], part))
     }
-    if not effects:
+    if not cells:
         return None
-    sure = _sure(effects.values())
-    rows = [(label, *(_text(effects.get((label, i)), sure) for i in range(len(groups)))) for label in methods]
-    titles = [f"{column.task}: {column.test_set}" for column in columns] + ["mean of the test sets"]
-    header = ("method", *(f"{title}, gain / gap / effect" for title in titles[: len(groups)]))
+    notes = tuple(_notes(controls, methods, cells.values()))
+    return Effects(parts, methods, controls, cells, _sure(cells.values()), notes)
+
+
+def effect_table(board: Scoreboard) -> Table | None:
+    """The effects as a table, with a column for every part; None where there are none."""
+    found = find_effects(board)
+    if found is None:
+        return None
+    rows = [
+        (label, *(_text(found.cells.get((label, part)), found.sure) for part in found.parts)) for label in found.methods
+    ]
+    titles = [
+        f"{part[0].task}: {part[0].test_set}" if len(part) == 1 else "mean of the test sets" for part in found.parts
+    ]
+    header = ("method", *(f"{title}, gain / gap / effect" for title in titles))
     title = f"{board.network}: what is gained in {METRIC_TITLES[METRIC]} (dB)"
-    return Table(title, header, tuple(rows), tuple(_notes(controls, methods, effects.values())))
+    return Table(title, header, tuple(rows), found.notes)
+
+
+def _named(part: Sequence[Column]) -> str:
+    return f"{part[0].task}: {part[0].test_set}" if len(part) == 1 else "mean of the test sets"
 
 
 def _effect(board: Scoreboard, label: str, control: str, columns: Sequence[Column]) -> Effect | None:
@@ -81,7 +115,7 @@ def _sure(effects: Iterable[Effect]) -> set[Difference]:
     return {d for d, p_value in zip(tested, adjusted, strict=True) if p_value < ALPHA}
 
 
-def _text(effect: Effect | None, sure: set[Difference]) -> str:
+def _text(effect: Effect | None, sure: Set[Difference]) -> str:
     if effect is None:
         return "-"
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import pandas as pd
 
@@ -114,23 +114,27 @@ class Scoreboard:
         """All metrics of a row in a column."""
         return " / ".join(self._text(label, column, metric) for metric in self.metrics[column]) or "-"
 
+    def mark(self, label: str, column: Column, metric: str) -> Literal["", "best", "second"]:
+        """Whether a student's mean is the best or the second best of a column, among students of usual length."""
+        score = self._scores.get((label, column, metric))
+        ranked = [method for method in self.methods if method not in self.other_steps]
+        if score is None or label not in ranked:
+            return ""
+        means = {s["mean"] for method in ranked if (s := self._scores.get((method, column, metric)))}
+        best, second, *_ = *sorted(means, reverse=metric not in LOWER_IS_BETTER), None, None
+        if second is None:  # alone, or all alike
+            return ""
+        return "best" if score["mean"] == best else "second" if score["mean"] == second else ""
+
     def _text(self, label: str, column: Column, metric: str) -> str:
         score = self._scores.get((label, column, metric))
         if score is None:
             return "-"
         text = number(score["mean"], metric)
-        if label not in self.methods:
-            return text
-        if score["num_seeds"] > 1:
+        if label in self.methods and score["num_seeds"] > 1:
             text += f" ± {number(score['std'], metric)}"
-        if label in self.other_steps:
-            return text
-        ranked = [method for method in self.methods if method not in self.other_steps]
-        means = {s["mean"] for method in ranked if (s := self._scores.get((method, column, metric)))}
-        best, second, *_ = *sorted(means, reverse=metric not in LOWER_IS_BETTER), None, None
-        if second is None:  # alone, or all alike
-            return text
-        return f"**{text}**" if score["mean"] == best else f"<u>{text}</u>" if score["mean"] == second else text
+        marks = {"best": f"**{text}**", "second": f"<u>{text}</u>"}
+        return marks.get(self.mark(label, column, metric), text)
 
 
 def _task_order(task: str) -> tuple[int, str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from bench.effects import effect_table
+from bench.effects import Effects, find_effects
 from bench.page.numbers import INTERVAL, ONE_SEED, PLUS_MINUS, Numbers
 from bench.page.scores import Methods, row_of
 from bench.page.sheet import Group, Heading, Number, Sheet, by_first_column
@@ -11,7 +11,7 @@ from bench.page.words import base_of, kind_of
 from bench.ranking import METRIC
 from bench.record import TEACHER_ROWS
 from bench.scoreboard import Column
-from bench.stats import paired_difference
+from bench.stats import Difference, paired_difference
 
 PARTS = (
     Heading("gain (dB)", "over", "higher"),
@@ -32,52 +32,65 @@ def effect_sheets(numbers: Numbers, methods: Methods) -> list[Sheet]:
 
 
 def _effects(numbers: Numbers, methods: Methods) -> Iterator[Sheet]:
-    """The table of effects, its cells taken apart."""
-    board = numbers.board
-    table = effect_table(board)
-    if table is None:
+    """The table of effects, the mean of the test sets first."""
+    found = find_effects(numbers.board)
+    if found is None:
         return
-    controls = {record.label: record.control for record in board.records if record.role == "student"}
-    columns = [column for column in board.columns if board.seeds("scratch", [column], METRIC)]
-    parts = [[column] for column in columns] + ([columns] if len(columns) > 1 else [])
-    order = [len(parts) - 1, *range(len(parts) - 1)]  # the mean of the test sets first
+    *others, last = found.parts
+    parts = (last, *others)
     rows = [
         row_of(
             label,
-            board,
+            numbers.board,
             methods,
-            tuple(
-                number
-                for place in order
-                for number in _effect(numbers, label, controls[label], parts[place], cells[place])
-            ),
+            tuple(number for part in parts for number in _effect(numbers, label, part, found)),
         )
-        for label, *cells in table.rows
+        for label in found.methods
     ]
-    groups = tuple(Group(on(parts[place]), PARTS) for place in order)
     yield Sheet(
-        f"{board.network}-effects",
-        f"{board.network}: gain, gap and distillation effect",
-        groups,
+        f"{numbers.board.network}-effects",
+        f"{numbers.board.network}: gain, gap and distillation effect",
+        tuple(Group(on(part), PARTS) for part in parts),
         (),
         by_first_column(rows, "higher"),
-        notes=table.notes,
+        notes=found.notes,
         is_sorted=True,
     )
 
 
-def _effect(numbers: Numbers, label: str, control: str, columns: Sequence[Column], cell: str) -> Iterator[Number]:
-    """The three numbers of a cell such as ``+0.50 ± 0.02 * / 13 % / +0.20 ± 0.02 *``."""
-    behind = ((label, "scratch"), (label, "scratch", TEACHER_ROWS["removal"]), (label, control))
-    texts = cell.split(" / ") if " / " in cell else ["-"] * len(PARTS)
-    for text, rows, says in zip(texts, behind, SAYS, strict=True):
-        if text == "-":
-            yield Number()
-            continue
-        value, _, spread = text.partition(f" {PLUS_MINUS} ")
-        shown = f"{PLUS_MINUS} {spread}" if spread else ""
-        entry = numbers.behind(rows, columns, text, (says, INTERVAL if spread else ONE_SEED))
-        yield Number(value, shown, float(value.removesuffix(" %")), entry=entry)
+def _effect(numbers: Numbers, label: str, part: tuple[Column, ...], found: Effects) -> Iterator[Number]:
+    """The three numbers of a method on some test sets."""
+    effect = found.cells.get((label, part))
+    if effect is None:
+        yield from (Number() for _ in PARTS)
+        return
+    gain, gap, of_teacher = SAYS
+    yield _difference(numbers, effect.gain, (label, "scratch"), part, gain, effect.gain in found.sure)
+    if effect.gap is None:
+        yield Number()
+    else:
+        text, behind = f"{100 * effect.gap:.0f} %", (label, "scratch", TEACHER_ROWS["removal"])
+        yield Number(text, "", 100 * effect.gap, entry=numbers.behind(behind, part, text, (gap,)))
+    if effect.effect is None:
+        yield Number()
+    else:
+        rows = (label, found.controls[label])
+        yield _difference(numbers, effect.effect, rows, part, of_teacher, effect.effect in found.sure)
+
+
+def _difference(
+    numbers: Numbers,
+    difference: Difference,
+    rows: Sequence[str],
+    columns: Sequence[Column],
+    says: str,
+    is_sure: bool = False,
+) -> Number:
+    """A difference with its interval, and a star where it is sure."""
+    text = f"{difference.mean:+.2f}"
+    spread = "" if difference.half_width is None else f"{PLUS_MINUS} {difference.half_width:.2f}{' *' * is_sure}"
+    entry = numbers.behind(rows, columns, f"{text} {spread} dB", (says, INTERVAL if spread else ONE_SEED))
+    return Number(text, spread, difference.mean, entry=entry)
 
 
 def _ablations(numbers: Numbers, methods: Methods) -> Iterator[Sheet]:
@@ -131,11 +144,8 @@ def _over(numbers: Numbers, first: str, second: str, columns: Sequence[Column]) 
     if first == second or not seeds:
         return Number()
     difference = paired_difference([ours[seed] for seed in seeds], [theirs[seed] for seed in seeds])
-    text = f"{difference.mean:+.2f}"
-    spread = "" if difference.half_width is None else f"{PLUS_MINUS} {difference.half_width:.2f}"
     says = f"The mean difference to `{second}` in PSNR, paired by seed."
-    entry = numbers.behind((first, second), columns, f"{text} {spread} dB", (says, INTERVAL if spread else ONE_SEED))
-    return Number(text, spread, difference.mean, entry=entry)
+    return _difference(numbers, difference, (first, second), columns, says)
 
 
 def _descriptions(numbers: Numbers, labels: Sequence[str], title: str) -> Iterator[str]:

@@ -109,8 +109,7 @@ class Numbers:
             rows = self.rankings[tuple(columns)].rows if tuple(columns) in self.rankings else ()
             first = [row.label for row in rows if row.label not in self.board.other_steps][:2]
             return ("best", "second")[first.index(label)] if label in first else ""
-        printed = self.board.cell(label, columns[0]).split(" / ")[self.board.metrics[columns[0]].index(metric)]
-        return "best" if printed.startswith("**") else "second" if printed.startswith("<u>") else ""
+        return self.board.mark(label, columns[0], metric)
 
     def _groups(self, row: Ranked, columns: Sequence[Column]) -> Number:
         ranking = self.rankings[tuple(columns)]
