@@ -1,11 +1,13 @@
-"""The main table of a results folder: the published methods by PSNR and SSIM, and which of them can be told apart."""
+"""The main tables of a results folder: published methods by PSNR and SSIM, and the parts of our own method."""
 
 from collections.abc import Collection
 from dataclasses import replace
 
+from bench.effects import effect_table
 from bench.family import Family
 from bench.ranking import ranking_tables
 from bench.record import CellRecord
+from bench.scoreboard import Scoreboard
 from bench.table import Table
 from bench.tables import result_table
 
@@ -28,6 +30,22 @@ def main_tables(family: Family, methods: Collection[str]) -> list[Table]:
         replace(scores, title=f"{family.network}: the published methods"),
         *ranking_tables(family.network, shown.rankings[-1:]),
     ]
+
+
+def ablation_table(family: Family, method: str) -> Table | None:
+    """What a method and its ablations gain, corrected for among themselves; None where there are no records of them.
+
+    Args:
+        family: The records.
+        method: Its ablations are called after it: ``slkd_kl`` is one of ``slkd``.
+    """
+    shown = [
+        record
+        for record in family.records.values()
+        if record.role != "student" or record.label == "scratch" or f"{record.method}_".startswith(f"{method}_")
+    ]
+    table = effect_table(Scoreboard(shown))
+    return table and replace(table, title=f"{family.network}: what {method} and its parts gain in PSNR (dB)")
 
 
 def _is_shown(record: CellRecord, methods: Collection[str]) -> bool:

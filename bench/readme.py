@@ -7,7 +7,7 @@ from pathlib import Path
 from bench import tables
 from bench.cost_table import cost_table
 from bench.family import read_families
-from bench.main_table import main_tables
+from bench.main_table import ablation_table, main_tables
 from bench.method_record import methods_page, read_methods
 from bench.published import published_table, read_published
 from bench.record import read_cells, read_networks
@@ -51,6 +51,13 @@ def _main(results: Path) -> str:
     families = [family for family in read_families(results) if not family.unfair]
     shown = (table.markdown() for family in families for table in main_tables(family, methods))
     return "\n".join(shown) or "No records yet.\n"
+
+
+def _ablations(results: Path) -> str:
+    """What the project's own method and its ablations gain in a results folder."""
+    families = [family for family in read_families(results) if not family.unfair]
+    tables = (ablation_table(family, "slkd") for family in families)
+    return "\n".join(table.markdown() for table in tables if table) or "No records yet.\n"
 
 
 def _effects(results: Path) -> str:
@@ -127,6 +134,7 @@ def _statistics(path: Path) -> str:
 
 GENERATORS: dict[str, Callable[[Path], str]] = {
     "main": _main,
+    "ablations": _ablations,
     "results": _results,
     "effects": _effects,
     "ranking": _ranking,

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from bench.family import Family
-from bench.main_table import main_tables
+from bench.main_table import ablation_table, main_tables
 from tests.harness.test_tables import COSTS, record
 
 LEADS = {"scratch": 0.0, "fitnet": 0.5, "slkd": 1.0, "slkd_kl": 2.0}
@@ -24,9 +24,12 @@ def grid():
             yield record(role=role, metrics={"psnr_db": level + 4, "gmsd": 0.1}, **of_set)
 
 
+def family():
+    return Family("nafnet", {Path(f"{number}.json"): record for number, record in enumerate(grid())}, COSTS)
+
+
 def tables():
-    records = {Path(f"{number}.json"): record for number, record in enumerate(grid())}
-    return main_tables(Family("nafnet", records, COSTS), ("scratch", "fitnet", "slkd"))
+    return main_tables(family(), ("scratch", "fitnet", "slkd"))
 
 
 def test_controls_ablations_and_other_metrics_are_left_out():
@@ -41,3 +44,12 @@ def test_marks_and_corrections_are_among_the_rows_that_are_shown():
     assert rows["slkd"][-1].startswith("**") and rows["fitnet"][-1].startswith("<u>")
     assert [row[0] for row in ranking.rows] == ["slkd", "fitnet", "scratch"]
     assert ranking.title == "nafnet: ranking on the mean of the test sets" and "all 3 pairs" in ranking.notes[0]
+
+
+def test_the_parts_of_a_method_are_shown_with_its_control_and_without_other_methods():
+    table = ablation_table(family(), "slkd")
+    assert [row[0] for row in table.rows] == ["slkd", "slkd@oracle", "slkd_kl"]
+    assert table.title == "nafnet: what slkd and its parts gain in PSNR (dB)" and table.rows[0][-1].startswith(
+        "+0.97 ± "
+    )
+    assert ablation_table(family(), "csd") is None
