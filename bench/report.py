@@ -41,6 +41,10 @@ def report(
     send. A folder other than results has a page once --results has made it. Exit codes: 0 success, 1 something is out
     of date (--check), cannot be compared, or moved by more than noise (--diff).
     """
+    if out and diff is None:
+        raise ValueError("--out is for a comparison: name the other folder with --diff")
+    if check and diff is not None:
+        raise ValueError("choose one: --check looks whether files are up to date, --diff compares records")
     if diff is not None:
         _compare(results or DEFAULT, diff, out)
         return

@@ -105,3 +105,10 @@ def test_a_folder_without_records_is_refused_by_name(repository):
     assert "results/nowhere: expected records of scored cells" in str(missing.exception)
     missing = report("--results", "results/nowhere")
     assert missing.exit_code != 0 and "results/nowhere" in str(missing.exception)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"), [(("--out", "a.md"), "--diff"), (("--check", "--diff", "b"), "choose one")]
+)
+def test_options_that_do_not_belong_together_are_refused(options, says):
+    assert says in str(report(*options).exception)
