@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from bench import check, crops, data, explain, metric_commands, report, run, score
+from bench import check, crops, data, explain, export, metric_commands, report, run, score
 from bench.cost_table import cost_table
 from bench.record import write_record
 
@@ -17,6 +17,7 @@ app.command(no_args_is_help=True)(score.evaluate)
 app.command(no_args_is_help=True)(explain.explain)
 app.command()(check.check)
 app.command()(crops.crops)
+app.command(no_args_is_help=True)(export.export)
 app.command()(report.report)
 app.add_typer(metric_commands.app, name="metrics")
 
@@ -80,13 +81,9 @@ def verify(
     """
     import tempfile
 
-    from bench.record import find_records, read_cell
     from bench.verify import verify
 
-    _, workspace = run.open_grid(profile, params, results=results)
-    records = find_records(cell, workspace.results)
-    told = read_cell(records[0]).run.provenance.get("options")
-    grid, workspace = run.open_grid(profile, params, results=results) if told is None else run.open_told(told)
+    records, grid, workspace = run.open_recorded(cell, profile, params, results)
     with tempfile.TemporaryDirectory() as scratch:
         comparisons = verify(records, grid, workspace, Path(scratch), teachers)
     for comparison in comparisons:

@@ -3,6 +3,7 @@
 import statistics
 import time
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -28,7 +29,7 @@ def measure(network: RestorationNetwork, input_size: int, batch: int) -> Measure
     """
     shape = torch.Size((batch, network.in_channels, input_size, input_size))
     image = torch.linspace(0, 1, shape.numel()).view(shape).contiguous(memory_format=torch.channels_last)
-    runs = _milliseconds(network, image)
+    runs = milliseconds(network, image)
     lower, median, upper = statistics.quantiles(runs, n=4, method="inclusive")
     return Measured(
         latency_ms=median,
@@ -43,12 +44,13 @@ def measure(network: RestorationNetwork, input_size: int, batch: int) -> Measure
 
 
 @torch.inference_mode()
-def _milliseconds(network: RestorationNetwork, image: Tensor) -> list[float]:
-    network(image)  # not timed: the first pass chooses kernels and touches memory
+def milliseconds(restore: Callable[[Tensor], Any], image: Tensor) -> list[float]:
+    """What each of several passes took, in milliseconds; a network, or what restores images in its place."""
+    restore(image)  # not timed: the first pass chooses kernels and touches memory
     runs: list[float] = []
     while len(runs) < MIN_RUNS or (len(runs) < MAX_RUNS and sum(runs) < 1e3 * SECONDS):
         start = time.perf_counter()
-        network(image)
+        restore(image)
         runs.append(1e3 * (time.perf_counter() - start))
     return runs
 

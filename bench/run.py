@@ -19,6 +19,7 @@ from bench.config import DEFAULT_PROFILE, Params, TeacherKind, load_params
 from bench.ledger import Ledger
 from bench.lifeline import follow_parents
 from bench.plain_yaml import parse_yaml
+from bench.record import find_records, read_cell
 from bench.registry import UnknownNameError
 
 if TYPE_CHECKING:
@@ -102,6 +103,26 @@ def open_told(options: Sequence[str]) -> tuple[Params, Workspace]:
         paths.get("--results"),
         [value for name, value in given if name == "--set"],
     )
+
+
+def open_recorded(
+    cell: str, profile: str | None, params_file: Path | None, results: Path | None
+) -> tuple[list[Path], Params, Workspace]:
+    """The records of a cell, and the grid that they tell; of records that do not tell, that of the options.
+
+    Args:
+        cell: A cell such as ``denoising/nafnet/seed0/slkd``, or a record of one, or the folder of its records.
+        profile: As `open_grid` takes it; this and what follows.
+        params_file: Likewise.
+        results: Likewise.
+
+    Raises:
+        FileNotFoundError: There are no records.
+    """
+    grid, workspace = open_grid(profile, params_file, results=results)
+    paths = find_records(cell, workspace.results)
+    told = read_cell(paths[0]).run.provenance.get("options")
+    return paths, *((grid, workspace) if told is None else open_told(told))
 
 
 Names = Annotated[list[str] | None, typer.Option(help="Only this one; repeatable.", show_default=False)]

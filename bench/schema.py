@@ -6,6 +6,7 @@ from typing import Any
 
 from bench.crop_record import CropRecord
 from bench.data_set_record import DataSetRecord
+from bench.export_record import ExportRecord
 from bench.method_record import MethodRecord
 from bench.record import CellRecord, NetworkRecord, ScoresRecord, StrictRecord
 
@@ -17,6 +18,7 @@ RECORDS: dict[str, type[StrictRecord]] = {
     "method": MethodRecord,
     "data_set": DataSetRecord,
     "crop": CropRecord,
+    "export": ExportRecord,
 }
 """The model of every kind of record that is kept as a file."""
 

@@ -48,7 +48,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file of weights")
     try:
-        checkpoint = load_tensors(path)
+        checkpoint = _load_safetensors(path) if path.suffix == ".safetensors" else load_tensors(path)
     except pickle.UnpicklingError as error:
         needed = re.search(r"GLOBAL (\S+)", str(error))
         reason = f"reading it would run {needed[1]}" if needed else "another kind of file, or a pickle with code"
@@ -62,6 +62,12 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         return unwrap(checkpoint)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def _load_safetensors(path: Path) -> dict[str, Tensor]:
+    from safetensors.torch import load_file
+
+    return load_file(path)
 
 
 def load_tensors(path: Path, mmap: bool = False) -> Any:
