@@ -62,7 +62,7 @@ def run_cohort(
     # If all that is left is to score, the shapes of the teachers are enough.
     is_training = any(plan.steps_left for plan in plans)
     load = partial(load_network, planner=planner) if is_training else planner.build
-    teachers = _networks([plan.cell for plan in plans], planner, load)
+    teachers = networks_asked([plan.cell for plan in plans], planner, load)
     digests = {role: weights_digest(network) for role, network in teachers.items()} if is_training else None
     members = [_member(plan, planner, teachers, digests) for plan in plans]
     training = planner.training(first)
@@ -108,7 +108,7 @@ def _score_members(
     return failures
 
 
-def _networks(cells: Iterable[Cell], planner: Planner, load: Load) -> dict[Role, RestorationNetwork]:
+def networks_asked(cells: Iterable[Cell], planner: Planner, load: Load) -> dict[Role, RestorationNetwork]:
     """The frozen networks that a cohort asks, by role; one that has two roles is loaded once."""
     asked = {role: teacher for cell in cells for role, teacher in planner.teachers(cell).items()}
     loaded = {teacher: load(teacher).eval().requires_grad_(False) for teacher in set(asked.values())}
@@ -139,7 +139,7 @@ def load_distiller(cell: Cell, planner: Planner) -> tuple[Distiller, dict[Role, 
         FileNotFoundError: One of them has not been trained to its last step with this configuration.
     """
     state = _trained(cell, planner)
-    teachers = _networks([cell], planner, partial(load_network, planner=planner))
+    teachers = networks_asked([cell], planner, partial(load_network, planner=planner))
     distiller = _distiller(cell, planner, teachers)
     distiller.load_state_dict(state)
     return distiller.eval(), teachers

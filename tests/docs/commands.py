@@ -19,6 +19,7 @@ STANDS_FOR: Mapping[str, str] = {
     "explain RECORD": "explain results/quick/cells/denoising/nafnet/seed0/slkd/noise_50.json",
     "verify CELL": "verify denoising/nafnet/seed0/slkd",
     "export CELL": "export denoising/nafnet/seed0/slkd",
+    "bench profile CELL": "bench profile denoising/nafnet/seed0/slkd",
     "--method <name>": "--method gradient_kd",
     "--results DIR": "--results results/local/mine",
     "--diff OTHER": "--diff results",
