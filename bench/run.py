@@ -1,6 +1,7 @@
 """``python -m bench.run``: trains and scores the cells of a grid, and prints its tables."""
 
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ from rich.table import Column, Table
 
 from bench.cell import Filters, Workspace, dataset_name
 from bench.config import DEFAULT_PROFILE, Params, TeacherKind, load_params
+from bench.jobs import group, run_jobs
 from bench.ledger import Ledger
 from bench.lifeline import follow_parents
 from bench.plain_yaml import parse_yaml
@@ -172,6 +174,9 @@ def run(
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast/--keep-going", help="Stop at the first failure, or go on with the other cells.")
     ] = False,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", min=1, help="Processes that share the cells, each with the grid's threads.")
+    ] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the cells, what each would do, and why.")] = False,
 ) -> None:
     """Trains and scores cells of the grid; what is up to date is left alone, what was stopped goes on.
@@ -195,8 +200,37 @@ def run(
         raise ValueError("a data set on disk belongs to one task: choose it with --task")
     if dry_run:
         _show(grid, workspace, filters)
-    else:
+    elif jobs == 1:
         exit_with(lambda: run_grid(grid, workspace, filters, is_fail_fast=fail_fast))
+    else:
+        lists: dict[str, Sequence[str | int] | None]
+        lists = {"--task": task, "--network": network, "--method": method, "--seed": seed, "--teacher": teacher}
+        lists |= {"--set": set_}
+        ones = {"--profile": profile, "--params": params, "--data-root": data_root, "--test-root": test_root}
+        options = [(name, str(value)) for name, values in lists.items() for value in values or ()]
+        options += [(name, str(value)) for name, value in (ones | {"--results": results}).items() if value is not None]
+        arguments = [part for option in options for part in option]
+        arguments += [*(["--all"] if all_cells or ablation else []), *(["--fail-fast"] if fail_fast else [])]
+        exit_with(lambda: _share(jobs, arguments, grid, workspace, filters, fail_fast))
+
+
+def _share(
+    count: int, arguments: Sequence[str], grid: Params, workspace: Workspace, filters: Filters, is_fail_fast: bool
+) -> dict[str, Exception]:
+    """Has several processes run the chosen cells, and shows the tables; what failed they have named themselves."""
+    if count * grid.threads > (present := os.cpu_count() or 1):
+        log.warning("%d processes of %d threads on %d CPUs will wait for one another", count, grid.threads, present)
+    follow_parents()
+
+    def show(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    codes = run_jobs(count, arguments, show, is_fail_fast)
+    for code in (USAGE, FAILED, INTERRUPTED):
+        if code in codes:
+            show_tables(workspace.results)
+            raise typer.Exit(code)
+    return run_grid(grid, workspace, filters)  # shows the tables; where a process was killed, does what that has left
 
 
 def with_methods(grid: Params, wanted: Sequence[str]) -> tuple[Params, list[str]]:
@@ -304,7 +338,9 @@ def run_plans(
 
 
 def show_tables(results: Path) -> None:
-    """Prints the tables of a results folder, and where they are."""
+    """Prints the tables of a results folder, and where they are; one of several jobs leaves that to who began them."""
+    if group():
+        return
     for path in sorted((results / "tables").glob("*.md")):
         console.print(path.read_text(encoding="utf-8"), markup=False, highlight=False, soft_wrap=True)
     where = f"tables: {results / 'tables'}   records: {results / 'cells'}"

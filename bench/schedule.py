@@ -14,6 +14,7 @@ from bench.atomic import TEMPORARY
 from bench.cell import Cell, Cohort
 from bench.cohort import run_cohort
 from bench.faults import remedy
+from bench.jobs import has_failed_beside, tell_failed
 from bench.judge import Plan, judge_again
 from bench.lock import CellLock
 from bench.plan import Planner
@@ -44,6 +45,7 @@ class Schedule:
         self._is_fail_fast = is_fail_fast
         self._pending: set[Cell] = set()
         self._waits_for: dict[Cell, str] = {}
+        self._failed_beside: set[Cell] = set()
         self.failures: dict[Cell, Exception] = {}
 
     def carry_out(self, cohorts: Sequence[Sequence[Plan]]) -> None:
@@ -70,11 +72,22 @@ class Schedule:
     def _carry_out_free(self, cohort: Sequence[Plan]) -> None:
         """Does what no other run does of a cohort."""
         with ExitStack() as locks:
-            free = [plan for plan in cohort if self._is_free(plan, locks)]
+            self._leave_failed(cohort)
+            free = [plan for plan in cohort if plan.cell in self._pending and self._is_free(plan, locks)]
             if free:
                 locks.enter_context(_logged_to(self.log_file(free[0].cell)))
                 self._do([judge_again(self._planner, plan) for plan in free])
                 self._pending -= {plan.cell for plan in free}
+
+    def _leave_failed(self, cohort: Sequence[Plan]) -> None:
+        """Gives up what has failed in another job of the same request, which reports it."""
+        failed = {plan.cell for plan in cohort if has_failed_beside(self._marker(plan.cell))}
+        self._failed_beside |= failed
+        self._pending -= failed
+
+    def _marker(self, cell: Cell) -> Path:
+        """The file by which the jobs of one request tell one another that a cell has failed."""
+        return self._planner.workspace.lock(cell).with_suffix(".failed")
 
     def _is_free(self, plan: Plan, locks: ExitStack) -> bool:
         """Takes the lock of a cell, or says for whom it waits."""
@@ -115,6 +128,9 @@ class Schedule:
                 again = replace(judge_again(self._planner, plan), micro_batches=parts, retried_after=str(error))
                 failed |= {plan.cell: None} | self._run([again])
         self.failures |= {cell: error for cell, error in failed.items() if error}
+        for plan in cohort:
+            if plan.cell in self.failures:
+                tell_failed(self._marker(plan.cell))
 
     def _is_whole(self, plan: Plan) -> bool:
         """Whether a batch cannot be taken in parts."""
@@ -130,7 +146,7 @@ class Schedule:
     def _lacks_teacher(self, plan: Plan) -> bool:
         """Whether a cell cannot train because a teacher that it asks has failed."""
         for teacher in self._planner.teachers(plan.cell).values() if plan.steps_left else ():
-            if teacher in self.failures:
+            if teacher in self.failures or teacher in self._failed_beside:
                 self.failures[plan.cell] = RuntimeError(f"its teacher {teacher.path} failed")
                 return True
         return False
