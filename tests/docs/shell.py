@@ -8,6 +8,7 @@ import site
 import sys
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parents[2]))  # where a forked process finds this very module
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["torch", "torchvision", "timm", "scipy.stats", "pandas", "matplotlib.figure", "piq"])
 """Every process begins with what takes seconds to import; the benchmark it imports from the folder it runs in."""
