@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from bench.config import DEFAULT_PROFILE, Params, Recipe, TeacherKind, student_label
+from bench.record import CellRecord
 from bench.registry import UnknownNameError
 
 CellRole = Literal["student", "removal", "reconstruction"]
@@ -134,6 +135,11 @@ def dataset_name(root: Path) -> str:
 def teacher_cell(task: str, network: str, role: Literal["removal", "reconstruction"], params: Params) -> Cell:
     """The cell that trains a teacher."""
     return Cell(task, network, "scratch", params.teachers.seed, role)
+
+
+def cell_of(record: CellRecord) -> Cell:
+    """The cell that a record is of."""
+    return Cell(record.task, record.network, record.method, record.seed, record.role, record.teacher)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import typer
 
-from bench.cell import Cell
+from bench.cell import Cell, cell_of
 from bench.crop_choice import METRIC, Choice, choose, choose_window, stale_crops
 from bench.crop_record import (
     CLEAN_ROW,
@@ -180,9 +180,7 @@ def _by_cell(family: Family, choices: Sequence[Choice]) -> dict[Cell, dict[tuple
     rows: dict[Cell, dict[tuple[Column, str], CropRow]] = {}
     for choice in choices:
         for path, row in choice.rows.items():
-            of = family.records[path]
-            cell = Cell(of.task, of.network, of.method, of.seed, of.role, of.teacher)
-            rows.setdefault(cell, {})[choice.column, choice.image] = row
+            rows.setdefault(cell_of(family.records[path]), {})[choice.column, choice.image] = row
     return rows
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.atomic import write_atomically
-from bench.cell import Cell
+from bench.cell import Cell, cell_of, teacher_cell
 from bench.data_set_record import describe as describe_data_set
 from bench.export_record import ExportedFile, ExportRecord, Quantisation
 from bench.record import CellRecord, NetworkRecord, read_cell, read_networks, write_record
@@ -67,7 +67,7 @@ def export(
         raise ValueError("--int8 is made from the ONNX file: add --format onnx")
     paths, grid, workspace = open_recorded(cell, profile, params, results)
     scored = {path: read_cell(path) for path in sorted(paths[0].parent.glob("*.json"))}
-    one = _cell(next(iter(scored.values())))
+    one = cell_of(next(iter(scored.values())))
     torch.set_num_threads(threads or grid.threads)
     planner = Planner(grid, workspace)
     folder = out or Path("exports") / one.path
@@ -157,10 +157,6 @@ def _print(text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _cell(record: CellRecord) -> Cell:
-    return Cell(record.task, record.network, record.method, record.seed, record.role, record.teacher)
-
-
 def _network(cell: Cell, record: CellRecord, planner: "Planner") -> "RestorationNetwork":
     """The trained network of a cell.
 
@@ -218,8 +214,6 @@ def _quantise(
 
 def _beside(cell: Cell, planner: "Planner") -> Iterator[CellRecord]:
     """The records of the removal teacher, and of the student alone that began with the same weights."""
-    from bench.cell import teacher_cell
-
     alone = Cell(cell.task, cell.network, "scratch", cell.seed)
     for other in (teacher_cell(cell.task, cell.network, "removal", planner.params), alone):
         folder = planner.workspace.results / "cells" / other.path

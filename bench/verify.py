@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from bench.cell import Cell, Cohort, Workspace
+from bench.cell import Cell, Cohort, Workspace, cell_of
 from bench.config import Params
 from bench.judge import differences, plans
 from bench.lifeline import follow_parents
@@ -57,7 +57,7 @@ def verify(
     follow_parents()
     records = {path: read_cell(path) for path in paths}
     first = next(iter(records.values()))
-    cell = Cell(first.task, first.network, first.method, first.seed, first.role, first.teacher)
+    cell = cell_of(first)
     planner = Planner(params, workspace)
     again = Planner(params, replace(workspace, results=scratch / "results", runs=scratch / "runs"))
     teachers = dict.fromkeys(planner.teachers(cell).values())

@@ -29,7 +29,7 @@ STANDS_FOR: Mapping[str, str] = {
     "train.steps=500": "train.steps=5",
     "train.steps=400": "train.steps=4",
     "methods --measure": "methods --measure --method fakd --rounds 1 --batch 2 --crop-size 32 --threads 1",
-    "pip install -e": "pip install --no-deps --no-build-isolation --prefix installed -e",
+    "pip install -e": "pip install --no-deps --no-build-isolation --ignore-installed --prefix installed -e",
     "tox run -e bench": "python -m bench.run --all --profile quick --results results/local/quick",
 }
 """What is typed in the place of what, one after the other."""
