@@ -17,13 +17,13 @@ from bench.method_record import read_methods
 from bench.page.costs import cost_sheet
 from bench.page.crops import crops, palette, rules
 from bench.page.effects import effect_sheets
-from bench.page.evidence import Evidence
+from bench.page.evidence import Evidence, network_lines
 from bench.page.numbers import Numbers
 from bench.page.scores import Methods, family_notes, score_sheets
 from bench.page.sheet import Sheet
 from bench.page.sources import inputs
 from bench.page.summary import conclusions, facts, lede
-from bench.page.trace import Trace, named
+from bench.page.trace import Trace, cost_path, named
 from bench.page.words import KINDS, prose
 from bench.published import PublishedTable, read_all
 from bench.ranking import METRIC
@@ -97,11 +97,13 @@ def _content(families: Sequence[Family], results: Path, root: Path) -> dict[str,
     shared = root / "results"
     methods = {record.name: record for record in read_methods(shared)}
     published = list(read_all(shared).values())
-    evidence = Evidence()
+    evidence, networks = Evidence(), list(read_networks(results))  # also of families that have no scores yet
+    for network in networks:
+        evidence.source(cost_path(network, results, root), network_lines(network))
     shown = [_shown(family, Trace(family, results, root, evidence), methods, published) for family in families]
     used = {row.method for family in shown for sheet in family.scores for row in sheet.measured}
     test_sets = {column.test_set for family in families for column in family.board.columns}
-    costs = cost_sheet(list(read_networks(results)), results, root, evidence)
+    costs = cost_sheet(networks, results, root, evidence)
     return {
         "folder": named(results, root),
         "lede": lede(families),

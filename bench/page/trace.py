@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.family import Family
-from bench.page.evidence import Evidence, Seeds, cell_lines, network_lines
+from bench.page.evidence import Evidence, Seeds, cell_lines
 from bench.record import NetworkRecord
 from bench.scoreboard import INPUT_ROW, Column
 
 
 class Trace:
-    """Finds the files behind a number, and keeps both as evidence.
+    """Finds the files behind a number, and keeps both as evidence; the costs of networks are declared there already.
 
     Attributes:
         family: The family of the numbers.
@@ -20,16 +20,13 @@ class Trace:
         self.family = family
         self._evidence = evidence
         self._cells: dict[tuple[str, Column], list[Path]] = {}
-        self._costs: dict[str, Path] = {}
+        self._costs = {cost.size: cost_path(cost, results, root) for cost in family.costs}
         for path, record in family.records.items():
             cell = named(path, root)
             evidence.source(cell, cell_lines(cell, record))
             column = Column(record.task, record.test_set)
             self._cells.setdefault((record.label, column), []).append(cell)
             self._cells.setdefault((INPUT_ROW, column), [cell])  # every record of a test set has the same
-        for cost in family.costs:
-            self._costs[cost.size] = cost_path(cost, results, root)
-            evidence.source(self._costs[cost.size], network_lines(cost))
 
     def of_scores(
         self, title: str, text: str, definition: Sequence[str], seeds: Seeds, columns: Sequence[Column]

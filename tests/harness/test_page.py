@@ -15,7 +15,7 @@ from bench.page import inputs, render
 from bench.page.numbers import explained
 from bench.page.sheet import ABSENT, Number, Row, by_first_column
 from bench.page.words import kind_of, prose
-from bench.record import read_cell, write_record
+from bench.record import read_cell, read_network, write_record
 from tests.browser.results import COMMIT, REPOSITORY, make_results, write_crops
 from tests.harness.test_tables import record
 
@@ -183,6 +183,12 @@ def test_a_crop_shows_every_panel_with_its_score(html):
 
 def test_bibtex_can_be_copied(html):
     assert "@inproceedings{" in html and html.count("data-copy") > 5
+
+
+def test_networks_without_a_score_have_costs_on_the_page(small, tmp_path):
+    path = small / "networks" / "nafnet_micro.json"
+    write_record(path.with_name("drsformer_base.json"), read_network(path).model_copy(update={"network": "drsformer"}))
+    assert "drsformer micro" in Reader(plain(tmp_path)).tables["costs-of-networks"]["measured"]
 
 
 def test_the_page_is_a_function_of_its_inputs(small, tmp_path):
