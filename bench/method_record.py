@@ -70,6 +70,11 @@ class MethodRecord(StrictRecord):
     settings: dict[str, str | float | int | bool | None]
     costs: tuple[StepCost, ...] = ()
 
+    @property
+    def weighs_restoration_otherwise(self) -> bool:
+        """Whether the restoration term is the restoration loss times something, by the words of its terms."""
+        return any(term.startswith("`restoration`") and not term.endswith(", weight 1.") for term in self.terms)
+
 
 def record_path(results: Path, name: str) -> Path:
     """Where the record of a method is kept in a results folder."""

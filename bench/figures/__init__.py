@@ -22,7 +22,7 @@ def draw(families: Sequence[Family], methods: Sequence[MethodRecord] = ()) -> li
 
     Args:
         families: Those of the folder.
-        methods: What a step of them costs; without, no figure shows the cost of training.
+        methods: What a step of them costs, without which no figure shows that, and how they weigh their terms.
 
     Raises:
         ValueError: A file beside the records is damaged, or scores of one column were computed in different ways.
@@ -34,7 +34,7 @@ def draw(families: Sequence[Family], methods: Sequence[MethodRecord] = ()) -> li
             if ranked := family.rankings:
                 drawings += draw_training(family, ranked, methods)
                 drawings += draw_gap(family, ranked)
-                drawings += draw_curves(family, ranked)
+                drawings += draw_curves(family, ranked, methods)
                 drawings += draw_ablation(family, ranked)
         for drawing in drawings:
             settle(drawing.figure)

@@ -1,6 +1,6 @@
 """Training curves: how the restoration loss of every method went, beside that of the student alone."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 
 from bench.family import Family
 from bench.figures.drawing import BLUE, FAINT, INK, NAME_SIZE, OURS, VERMILION, WIDE, Drawing, listed, overall
+from bench.method_record import MethodRecord
 from bench.plots import apart
 from bench.ranking import Ranking
 from bench.stats import Array
@@ -18,7 +19,9 @@ from bench.values import read_history
 
 TERM = "restoration"
 ALIKE = 1.5
-"""Factor within which a first value is that of the student alone: all start from its weights and see its batches."""
+"""Factor within which a first value is that of the student alone: all start from its weights and see its batches.
+
+It finds terms of another weight where no record of the method tells."""
 LABEL_GAP = 0.085
 """Between the names of two lines, as a share of the axis."""
 
@@ -39,19 +42,26 @@ class Curves(NamedTuple):
     lost: Sequence[str]
 
 
-def draw_curves(family: Family, ranked: Sequence[Ranking]) -> Iterator[Drawing]:
+def draw_curves(family: Family, ranked: Sequence[Ranking], methods: Sequence[MethodRecord] = ()) -> Iterator[Drawing]:
     """The restoration loss over the steps; nothing where histories were not kept."""
-    others = family.board.other_steps
-    best = next((row.label for row in overall(ranked).rows if "@" not in row.label and row.label not in others), "")
+    weighted = {method.name for method in methods if method.weighs_restoration_otherwise}
     tasks = dict.fromkeys(column.task for column in family.board.columns)
-    found = {task: curves for task in tasks if (curves := _curves(family, task)) and curves.beside}
+    found = {task: curves for task in tasks if (curves := _curves(family, task, weighted)) and curves.beside}
     if found:
+        shown = {row for curves in found.values() for row in curves.beside} - {*family.board.other_steps}
+        best = next((row.label for row in overall(ranked).rows if row.label in shown), "")
         title = f"{family.network}: the restoration loss during training"
         yield Drawing(f"{family.network}_curves", "curves", title, _caption(found, best), _figure(found, best))
 
 
-def _curves(family: Family, task: str) -> Curves | None:
-    """The curves of a task's methods, without controls; None where the student alone has none."""
+def _curves(family: Family, task: str, weighted: Collection[str]) -> Curves | None:
+    """The curves of a task's methods, without controls; None where the student alone has none.
+
+    Args:
+        family: The records.
+        task: Of them.
+        weighted: Methods whose term is known to have another weight.
+    """
     folders = {  # a cell's records on several test sets have one history
         path.parent: record
         for path, record in family.records.items()
@@ -66,7 +76,8 @@ def _curves(family: Family, task: str) -> Curves | None:
         return None
     usual = next(iter(alone.values()))
     alone = {seed: history for seed, history in alone.items() if np.array_equal(history[0], usual[0])}
-    beside = {row: found for row, seeds in histories.items() if (found := _beside(seeds, alone)) is not None}
+    alike = {row: seeds for row, seeds in histories.items() if row not in weighted}
+    beside = {row: found for row, seeds in alike.items() if (found := _beside(seeds, alone)) is not None}
     steps, losses = np.mean([*alone.values()], axis=0)
     return Curves(steps, losses, beside, [row for row in histories if row not in beside])
 
@@ -102,8 +113,8 @@ def _caption(found: Mapping[str, Curves], best: str) -> str:
     without = f" Not shown, since their term has another weight or other steps: {listed(lost)}." if lost else ""
     return (
         "Above, the restoration loss on the training batches, as means over the seeds; below, the difference of every "
-        f"method to the student alone, in per cent of its loss on the same batches. {OURS}, the best method by PSNR "
-        f"({best}), and the methods that end lowest and highest are named; the faint lines are the others. It is the "
+        f"method to the student alone, in per cent of its loss on the same batches. {OURS}, the best by PSNR of those "
+        f"shown ({best}), and the methods that end lowest and highest are named; the faint lines are the others. It is the "
         f"loss on what is trained on, which is not what methods are ranked by. Controls are not shown.{without}"
     )
 

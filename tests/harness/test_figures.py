@@ -185,11 +185,13 @@ def test_a_loss_beyond_the_axis_has_its_number(found):
     ]  # fmt: skip
 
 
-def test_methods_whose_term_has_another_weight_have_no_curve(results):
+@pytest.mark.parametrize(("method", "first"), [("fakd", 0.16), ("slkd_plain", 0.085)])
+def test_methods_whose_term_has_another_weight_have_no_curve(results, method, first):
+    """By the words of their record, however near to the student alone they begin; else by where they begin."""
     for seed in range(3):
-        write(results, cell("fakd", 30.0, seed), [0.085, 0.06])
+        write(results, cell(method, 30.0, seed), [first, 0.06])
     curves = drawings(results)["nafnet_curves"]
-    assert "another weight or other steps: fakd" in curves.caption
+    assert f"another weight or other steps: {method}" in curves.caption
     lower = curves.figure.axes[2]
     assert len(lower.lines) == 1 + 4  # scratch at zero; slkd, slkd_kl, fitnet, scratch_long
 
