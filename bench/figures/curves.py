@@ -1,6 +1,6 @@
 """Training curves: how the restoration loss of every method went, beside that of the student alone."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,9 +44,9 @@ class Curves(NamedTuple):
 
 def draw_curves(family: Family, ranked: Sequence[Ranking], methods: Sequence[MethodRecord] = ()) -> Iterator[Drawing]:
     """The restoration loss over the steps; nothing where histories were not kept."""
-    weighted = {method.name for method in methods if method.weighs_restoration_otherwise}
+    weights = {method.name: method.weighs_restoration_otherwise for method in methods}
     tasks = dict.fromkeys(column.task for column in family.board.columns)
-    found = {task: curves for task in tasks if (curves := _curves(family, task, weighted)) and curves.beside}
+    found = {task: curves for task in tasks if (curves := _curves(family, task, weights)) and curves.beside}
     if found:
         shown = {row for curves in found.values() for row in curves.beside} - {*family.board.other_steps}
         best = next((row.label for row in overall(ranked).rows if row.label in shown), "")
@@ -54,13 +54,13 @@ def draw_curves(family: Family, ranked: Sequence[Ranking], methods: Sequence[Met
         yield Drawing(f"{family.network}_curves", "curves", title, _caption(found, best), _figure(found, best))
 
 
-def _curves(family: Family, task: str, weighted: Collection[str]) -> Curves | None:
+def _curves(family: Family, task: str, weights: Mapping[str, bool]) -> Curves | None:
     """The curves of a task's methods, without controls; None where the student alone has none.
 
     Args:
         family: The records.
         task: Of them.
-        weighted: Methods whose term is known to have another weight.
+        weights: Methods of which it is known whether their term has another weight.
     """
     folders = {  # a cell's records on several test sets have one history
         path.parent: record
@@ -76,10 +76,19 @@ def _curves(family: Family, task: str, weighted: Collection[str]) -> Curves | No
         return None
     usual = next(iter(alone.values()))
     alone = {seed: history for seed, history in alone.items() if np.array_equal(history[0], usual[0])}
-    alike = {row: seeds for row, seeds in histories.items() if row not in weighted}
-    beside = {row: found for row, seeds in alike.items() if (found := _beside(seeds, alone)) is not None}
+    beside = {}
+    for row, seeds in histories.items():
+        differs = _differs(row, weights)
+        if not differs and (found := _beside(seeds, alone, is_sure=differs is not None)) is not None:
+            beside[row] = found
     steps, losses = np.mean([*alone.values()], axis=0)
     return Curves(steps, losses, beside, [row for row in histories if row not in beside])
+
+
+def _differs(row: str, weights: Mapping[str, bool]) -> bool | None:
+    """Whether the term of a row has another weight: known of methods and their variants, ``slkd_kl`` of ``slkd``."""
+    original = max((name for name in weights if f"{row}_".startswith(f"{name}_")), key=len, default=None)
+    return None if original is None else weights[original]
 
 
 def _history(path: Path) -> Array:
@@ -97,13 +106,19 @@ def _history(path: Path) -> Array:
     return np.array([[row["step"], row[TERM]] for row in rows]).T
 
 
-def _beside(seeds: Mapping[int, Array], alone: Mapping[int, Array]) -> Array | None:
-    """The difference to the student alone in per cent; None where the two cannot be compared."""
+def _beside(seeds: Mapping[int, Array], alone: Mapping[int, Array], is_sure: bool) -> Array | None:
+    """The difference to the student alone in per cent; None where the two cannot be compared.
+
+    Args:
+        seeds: The histories of a row.
+        alone: Those of the student alone.
+        is_sure: Whether the term is known to have the same weight.
+    """
     pairs = [(seeds[seed], alone[seed]) for seed in seeds if seed in alone]
     if not pairs or any(not np.array_equal(ours[0], theirs[0]) for ours, theirs in pairs):
         return None
     ours, theirs = (np.mean([pair[side][1] for pair in pairs], axis=0) for side in (0, 1))
-    if not theirs[0] / ALIKE < ours[0] < theirs[0] * ALIKE:
+    if not is_sure and not theirs[0] / ALIKE < ours[0] < theirs[0] * ALIKE:
         return None
     return np.asarray(100 * (ours / theirs - 1))
 
@@ -114,8 +129,8 @@ def _caption(found: Mapping[str, Curves], best: str) -> str:
     return (
         "Above, the restoration loss on the training batches, as means over the seeds; below, the difference of every "
         f"method to the student alone, in per cent of its loss on the same batches. {OURS}, the best by PSNR of those "
-        f"shown ({best}), and the methods that end lowest and highest are named; the faint lines are the others. It is the "
-        f"loss on what is trained on, which is not what methods are ranked by. Controls are not shown.{without}"
+        f"shown ({best}), and the methods that end lowest and highest are named; the faint lines are the others. It is "
+        f"the loss on what is trained on, which is not what methods are ranked by. Controls are not shown.{without}"
     )
 
 

@@ -185,7 +185,7 @@ def test_a_loss_beyond_the_axis_has_its_number(found):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("method", "first"), [("fakd", 0.16), ("slkd_plain", 0.085)])
+@pytest.mark.parametrize(("method", "first"), [("fakd", 0.16), ("of_a_package", 0.085)])
 def test_methods_whose_term_has_another_weight_have_no_curve(results, method, first):
     """By the words of their record, however near to the student alone they begin; else by where they begin."""
     for seed in range(3):
@@ -194,6 +194,13 @@ def test_methods_whose_term_has_another_weight_have_no_curve(results, method, fi
     assert f"another weight or other steps: {method}" in curves.caption
     lower = curves.figure.axes[2]
     assert len(lower.lines) == 1 + 4  # scratch at zero; slkd, slkd_kl, fitnet, scratch_long
+
+
+def test_a_method_of_known_weight_has_a_curve_wherever_it_begins(results):
+    for seed in range(3):
+        write(results, cell("slkd_plain", 30.0, seed), [0.4, 0.06])
+    curves = drawings(results)["nafnet_curves"]
+    assert "another weight" not in curves.caption and len(curves.figure.axes[2].lines) == 1 + 5
 
 
 def test_a_history_without_the_term_is_named(results):
