@@ -6,8 +6,9 @@ import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from bench.atomic import write_atomically
 
@@ -19,6 +20,16 @@ FOLLOW = "SLKD_BENCH_FOLLOW"
 def group() -> str:
     """Of which request this process is a job; empty for a run of its own."""
     return os.environ.get(GROUP, "")
+
+
+def as_arguments(options: Mapping[str, Any]) -> list[str]:
+    """A command line's options: a list is repeated, true is a flag, and what is None, false or empty is left out."""
+    arguments: list[str] = []
+    for name, value in options.items():
+        values = value if isinstance(value, list) else [value] if value is not None else []
+        for one in values:
+            arguments += [] if one is False else [name] if one is True else [name, str(one)]
+    return arguments
 
 
 def run_jobs(

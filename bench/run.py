@@ -17,7 +17,7 @@ from rich.table import Column, Table
 
 from bench.cell import Filters, Workspace, dataset_name
 from bench.config import DEFAULT_PROFILE, Params, TeacherKind, load_params
-from bench.jobs import group, run_jobs
+from bench.jobs import as_arguments, group, run_jobs
 from bench.ledger import Ledger
 from bench.lifeline import follow_parents
 from bench.plain_yaml import parse_yaml
@@ -203,15 +203,12 @@ def run(
     elif jobs == 1:
         exit_with(lambda: run_grid(grid, workspace, filters, is_fail_fast=fail_fast))
     else:
-        lists: dict[str, Sequence[str | int] | None]
-        lists = {"--task": task, "--network": network, "--method": method, "--seed": seed, "--teacher": teacher}
-        lists |= {"--set": set_}
-        ones = {"--profile": profile, "--params": params, "--data-root": data_root, "--test-root": test_root}
-        options = [(name, str(value)) for name, values in lists.items() for value in values or ()]
-        options += [(name, str(value)) for name, value in (ones | {"--results": results}).items() if value is not None]
-        arguments = [part for option in options for part in option]
-        arguments += [*(["--all"] if all_cells or ablation else []), *(["--fail-fast"] if fail_fast else [])]
-        exit_with(lambda: _share(jobs, arguments, grid, workspace, filters, fail_fast))
+        options = {
+            "--task": task, "--network": network, "--method": method, "--seed": seed, "--teacher": teacher,
+            "--profile": profile, "--params": params, "--data-root": data_root, "--test-root": test_root, "--set": set_,
+            "--results": results, "--all": all_cells or ablation, "--fail-fast": fail_fast,
+        }  # fmt: skip
+        exit_with(lambda: _share(jobs, as_arguments(options), grid, workspace, filters, fail_fast))
 
 
 def _share(

@@ -11,7 +11,8 @@ from torch import Tensor
 from bench.deploy.graph import Graph, Restore, example
 from bench.networks.base import RestorationNetwork
 
-logging.getLogger("onnx_ir").setLevel(logging.WARNING)  # which tells of every constant that it merges
+for chatty in ("onnx_ir", "onnxscript"):  # which tell of every constant that they merge or cannot
+    logging.getLogger(chatty).setLevel(logging.WARNING)
 FILE = "network.onnx"
 RUNTIME = "ONNX Runtime"
 

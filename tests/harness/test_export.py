@@ -105,13 +105,16 @@ def test_safetensors_are_weights_to_evaluate(exported, real_set, tmp_path):
     assert done.exit_code == 0 and "PSNR" in done.output, done.exception
 
 
-def test_eight_bits_are_kept_only_where_they_lose_little(exported, results, tmp_path, monkeypatch):
+def test_eight_bits_are_kept_where_they_lose_little(exported):
     folder, printed = exported
     record = read_record(folder / "export.json", ExportRecord)
     assert record.int8.is_kept and (folder / int8.FILE).exists() and record.int8.num_images == 2
     assert [timing.file for timing in record.timings] == ["", onnx.FILE, "network.torchscript.pt", int8.FILE]
     assert "int8: " in printed and "Eight bits" in (folder / "README.md").read_text()
 
+
+@pytest.mark.slow
+def test_eight_bits_that_lose_more_are_not_kept(results, tmp_path, monkeypatch):
     def write_another(source, path, images):
         next(iter(images))
         onnx.write(build_network("nafnet", "micro", seed=9, residual=False).eval(), path, {})

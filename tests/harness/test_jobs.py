@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +41,7 @@ def test_each_cell_is_run_once_and_tables_are_shown_once(real_set, tmp_path):
     assert "2 processes of 1 threads" not in done.stdout + done.stderr or os.cpu_count() < 2
 
 
+@pytest.mark.slow
 def test_what_fails_in_one_process_is_tried_by_no_other(real_set, tmp_path):
     """A learning rate at which any student diverges: each cell fails once, and is named once."""
     broken = ("--set", "train.learning_rate=1", "--set", "train.steps=8")
@@ -50,6 +52,7 @@ def test_what_fails_in_one_process_is_tried_by_no_other(real_set, tmp_path):
     assert len(failed) == len(set(failed)) > 0
 
 
+@pytest.mark.slow
 def test_a_signal_stops_all_of_them_with_checkpoints(real_set, tmp_path):
     words = command(real_set, tmp_path / "results", "--set", "train.steps=100000")
     process = subprocess.Popen(words, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -64,6 +67,19 @@ def test_a_signal_stops_all_of_them_with_checkpoints(real_set, tmp_path):
     assert process.returncode == 130, "".join(lines) + rest
     assert rest.count("stopped: what is finished is kept") == 3, "both, and the one that began them"
     assert len(list((tmp_path / "results" / "runs").rglob("seed*/*/checkpoint.pt"))) >= 2
+
+
+def test_options_become_arguments():
+    options = {
+        "--task": ["a", "b"],
+        "--seed": [0, 3],
+        "--profile": None,
+        "--all": True,
+        "--fail-fast": False,
+        "--set": [],
+    }
+    assert jobs.as_arguments(options) == ["--task", "a", "--task", "b", "--seed", "0", "--seed", "3", "--all"]
+    assert jobs.as_arguments({"--results": Path("a b"), "--method": None}) == ["--results", "a b"]
 
 
 def test_only_failures_of_the_same_request_count(tmp_path, monkeypatch):
