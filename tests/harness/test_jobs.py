@@ -27,6 +27,7 @@ def run(*arguments):
     return subprocess.run(command(*arguments), text=True, capture_output=True, check=False, timeout=300)
 
 
+@pytest.mark.slow
 def test_each_cell_is_run_once_and_tables_are_shown_once(real_set, tmp_path):
     done = run(real_set, tmp_path / "results")
     assert done.returncode == 0, done.stdout + done.stderr
