@@ -92,7 +92,7 @@ class ExpertCompensator(nn.Module):
         self.steps = nn.ModuleList(ExpertLayer(channels) for _ in range(self.NUM_STEPS))
 
     def forward(self, x: Tensor) -> Tensor:
-        weights = self.routing(x.mean(dim=(2, 3))).view(len(x), self.NUM_STEPS, ExpertLayer.NUM_EXPERTS, 1, 1, 1)
+        weights = self.routing(x.mean(dim=(2, 3))).unflatten(1, (self.NUM_STEPS, ExpertLayer.NUM_EXPERTS, 1, 1, 1))
         x = F.relu(self.project_in(x))
         for step, routing in zip(self.steps, weights.softmax(dim=2).unbind(dim=1), strict=True):
             x = step(x, routing)

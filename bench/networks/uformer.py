@@ -216,7 +216,8 @@ class Uformer(RestorationNetwork):
     def pad(self, image: Tensor) -> tuple[Tensor, int, int]:
         """Puts the image in the centre of a black square, as the released test code does."""
         height, width = image.shape[-2:]
-        side = max(height, width) + -max(height, width) % self.size_multiple
+        longer = (height + width + abs(height - width)) // 2  # a traced graph cannot have `max`
+        side = longer + -longer % self.size_multiple
         top, left = (side - height) // 2, (side - width) // 2
         return F.pad(image, (left, side - width - left, top, side - height - top)), top, left
 
