@@ -187,10 +187,20 @@ def test_a_bad_method_setting_names_its_key_path(make_params, workspace, configs
         judge.plans(planner, planner.cohorts(Filters()))
 
 
-def command(*arguments, cwd=None):
-    return subprocess.run(
-        [sys.executable, "-m", *arguments], capture_output=True, text=True, cwd=cwd, timeout=120, check=False
-    )
+@pytest.fixture
+def command(monkeypatch, capsys):
+    """What `python -m bench.run` does with some arguments, without a process of its own."""
+
+    def run_here(*arguments):
+        monkeypatch.setattr(sys, "argv", ["bench.run", *arguments])
+        monkeypatch.setattr(logging, "basicConfig", lambda **settings: None)
+        monkeypatch.setattr(signal, "signal", lambda *arguments: None)
+        with pytest.raises(SystemExit) as caught:
+            run.main()
+        out, err = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, caught.value.code, out, err)
+
+    return run_here
 
 
 @pytest.mark.parametrize(
@@ -209,18 +219,15 @@ def command(*arguments, cwd=None):
         (["--alll"], "No such option"),
     ],
 )
-def test_bad_requests_exit_with_2_and_say_what_is_valid(arguments, message, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["bench.run", *arguments])
-    monkeypatch.setattr(logging, "basicConfig", lambda **settings: None)
-    monkeypatch.setattr(signal, "signal", lambda *arguments: None)
-    with pytest.raises(SystemExit) as caught:
-        run.main()
-    assert caught.value.code == run.USAGE
-    assert message in " ".join(capsys.readouterr().err.split())
+def test_bad_requests_exit_with_2_and_say_what_is_valid(arguments, message, command):
+    done = command(*arguments)
+    assert done.returncode == run.USAGE
+    assert message in " ".join(done.stderr.split())
 
 
 def test_a_bad_request_ends_a_process_without_a_traceback():
-    done = command("bench.run", "--task", "derainning")
+    words = [sys.executable, "-m", "bench.run", "--task", "derainning"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == run.USAGE
     assert "did you mean 'deraining'" in done.stderr and "Traceback" not in done.stderr
 
@@ -235,42 +242,42 @@ def test_an_interrupt_says_that_the_rest_goes_on(caplog):
     assert "goes on with the same command" in caplog.text
 
 
-def test_nothing_selected_prints_help():
-    done = command("bench.run")
+def test_nothing_selected_prints_help(command):
+    done = command()
     assert "--all" in done.stdout + done.stderr and "Usage" in done.stdout + done.stderr
 
 
-def test_the_help_names_every_option():
-    text = command("bench.run", "--help").stdout
+def test_the_help_names_every_option(command):
+    text = command("--help").stdout
     for option in ("--all", "--task", "--network", "--method", "--seed", "--profile", "--params", "--dry-run",
                    "--data-root", "--test-root", "--results", "--set", "--teacher", "--ablation",
                    "--fail-fast", "--keep-going"):  # fmt: skip
         assert option in text
 
 
-def test_a_broken_training_image_is_named_before_anything_runs(real_set, tmp_path):
+def test_a_broken_training_image_is_named_before_anything_runs(command, real_set, tmp_path):
     copytree(real_set, tmp_path / "broken")
     path = tmp_path / "broken" / "train" / "target" / "img-0.png"
     path.write_bytes(path.read_bytes()[:200])
     arguments = ["--task", "denoising", "--network", "nafnet", "--method", "scratch", "--profile", "smoke"]
-    done = command("bench.run", *arguments, "--data-root", str(tmp_path / "broken"), "--results", str(tmp_path / "r"))
+    done = command(*arguments, "--data-root", str(tmp_path / "broken"), "--results", str(tmp_path / "r"))
     assert done.returncode == run.USAGE
     assert "img-0.png" in done.stderr and "nothing was trained" in done.stderr
     assert not (tmp_path / "r" / "cells").exists()
 
 
-def test_a_pair_of_two_sizes_is_refused_before_anything_runs(real_set, tmp_path):
+def test_a_pair_of_two_sizes_is_refused_before_anything_runs(command, real_set, tmp_path):
     copytree(real_set, tmp_path / "broken")
     Image.new("RGB", (9, 9)).save(tmp_path / "broken" / "train" / "target" / "img-0.png")
     arguments = ["--task", "denoising", "--profile", "smoke", "--data-root", str(tmp_path / "broken")]
-    done = command("bench.run", *arguments, "--results", str(tmp_path / "r"))
+    done = command(*arguments, "--results", str(tmp_path / "r"))
     assert done.returncode == run.USAGE
     assert "img-0.png" in done.stderr and "9x9" in done.stderr
 
 
-def test_a_dry_run_lists_cells_and_writes_nothing(real_set, tmp_path):
+def test_a_dry_run_lists_cells_and_writes_nothing(command, real_set, tmp_path):
     arguments = ["--task", "denoising", "--profile", "smoke", "--data-root", str(real_set), "--dry-run"]
-    done = command("bench.run", *arguments, "--results", str(tmp_path / "r"))
+    done = command(*arguments, "--results", str(tmp_path / "r"))
     assert done.returncode == 0, done.stderr
     assert "denoising/restormer/seed0/slkd" in done.stdout and "2 steps" in done.stdout
     assert not (tmp_path / "r").exists()

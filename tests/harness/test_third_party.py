@@ -86,6 +86,7 @@ def test_the_entry_point_of_its_pyproject_is_enough(tmp_path):
     assert "edge_kd" in done.stdout and "Edge distillation, an example" in done.stdout
 
 
+@pytest.mark.slow
 def test_its_own_tests_pass():
     done = run(
         "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(MY_LAB), "-c", os.devnull, str(MY_LAB / "tests")

