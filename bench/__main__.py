@@ -8,6 +8,7 @@ from rich.table import Table
 
 from bench import check, crops, data, explain, export, metric_commands, profile, report, run, score
 from bench.cost_table import cost_table
+from bench.grid import open_grid, open_recorded
 from bench.record import write_record
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -52,7 +53,7 @@ def teach(
     from bench.cell import Filters
     from bench.teach import import_teacher
 
-    grid, workspace = run.open_grid(profile, params, data_root, test_root, results, set_ or ())
+    grid, workspace = open_grid(profile, params, data_root, test_root, results, set_ or ())
     if weights is None:
         if network is None or source or spandrel:
             raise ValueError("name the --network to train teachers for, or the file to import with --weights")
@@ -84,7 +85,7 @@ def verify(
 
     from bench.verify import verify
 
-    records, grid, workspace = run.open_recorded(cell, profile, params, results)
+    records, grid, workspace = open_recorded(cell, profile, params, results)
     with tempfile.TemporaryDirectory() as scratch:
         comparisons = verify(records, grid, workspace, Path(scratch), teachers)
     for comparison in comparisons:
@@ -124,7 +125,7 @@ def cost(
 
     if preset and not network:
         raise ValueError("--preset chooses among the size presets of a family: name the family with --network")
-    grid, workspace = run.open_grid(profile, params, results=results)
+    grid, workspace = open_grid(profile, params, results=results)
     torch.set_num_threads(threads or grid.threads)
     sizes = complexity.presets(network, preset or ()) if network else grid.network_sizes()
     records = []

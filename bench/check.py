@@ -8,7 +8,8 @@ import typer
 
 from bench.atomic import write_atomically
 from bench.cell import Filters
-from bench.run import FAILED, Names, console, open_grid
+from bench.grid import open_grid
+from bench.run import FAILED, Names, console
 
 if TYPE_CHECKING:  # at run time only in commands: it imports torch, which --help can do without
     from bench.plan import Planner

@@ -26,8 +26,9 @@ from bench.crop_record import (
 from bench.datasets.degrade import Image
 from bench.datasets.images import Pixels
 from bench.family import Family, read_families
+from bench.grid import open_grid, with_methods
 from bench.registry import UnknownNameError
-from bench.run import Names, console, open_grid, with_methods
+from bench.run import Names, console
 from bench.scoreboard import INPUT_ROW, Column
 
 if TYPE_CHECKING:  # at run time only where networks restore: it imports torch, which --help can do without

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
+from bench.grid import open_grid, with_methods, with_teachers
 from bench.metrics.signature import explain as in_words
 from bench.origin import origin
 from bench.record import ScoresRecord, find_records, read_cell, read_scores
-from bench.run import console, open_grid, with_methods, with_teachers
+from bench.run import console
 from bench.table import METRIC_TITLES, in_order, number
 
 

@@ -11,8 +11,9 @@ from bench.atomic import write_atomically
 from bench.cell import Cell, cell_of, teacher_cell
 from bench.data_set_record import describe as describe_data_set
 from bench.export_record import ExportedFile, ExportRecord, Quantisation
+from bench.grid import open_recorded
 from bench.record import CellRecord, NetworkRecord, read_cell, read_networks, write_record
-from bench.run import console, open_recorded
+from bench.run import console
 
 if TYPE_CHECKING:  # at run time only in the command: these import torch, which --help can do without
     from torch import Tensor

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.cell import Cell, Filters
+from bench.grid import open_grid
 from bench.record import write_record
 from bench.registry import UnknownNameError
-from bench.run import console, open_grid
+from bench.run import console
 
 if TYPE_CHECKING:  # at run time only in the command: these import torch, which --help can do without
     from bench.plan import Planner

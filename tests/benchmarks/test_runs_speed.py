@@ -12,10 +12,10 @@ from bench.cell import Filters
 from bench.checkpoint import write_checkpoint
 from bench.cohort import _record, _run_info
 from bench.config import Params, load_params
+from bench.grid import open_grid
 from bench.judge import plans
 from bench.plan import Planner
 from bench.record import write_record
-from bench.run import open_grid
 from bench.step_cost import Course, Setting
 
 CHECKPOINT_SHARE = 0.01

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from bench import run
 from bench.cell import Filters
 from bench.estimate import estimate
+from bench.grid import open_grid
 from bench.plan import Planner
 
 
@@ -30,7 +31,7 @@ def test_teacher_forwards_are_shared_by_a_cohort(make_params, workspace):
 @pytest.fixture
 def papers_grid(tmp_path):
     """What `--profile paper --dry-run` prints in a checkout without any data."""
-    grid, workspace = run.open_grid("paper", None, results=tmp_path / "results")
+    grid, workspace = open_grid("paper", None, results=tmp_path / "results")
     workspace = replace(workspace, data=tmp_path / "data", datasets=tmp_path / "datasets")
     with run.console.capture() as printed:
         run._show(grid, workspace, Filters())

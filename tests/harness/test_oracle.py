@@ -8,6 +8,7 @@ from bench import run
 from bench.batch import Batch
 from bench.cell import Filters
 from bench.distiller import METHODS, Lesson, OracleLesson
+from bench.grid import with_teachers
 from bench.plan import Planner
 from bench.record import read_cells
 from slkd.ablations import ABLATIONS
@@ -63,7 +64,7 @@ def test_controls_are_cells_of_their_own(grid, workspace):
 
 
 def test_an_oracle_alone_needs_no_teacher(grid, workspace):
-    oracles = run.with_teachers(grid, ["oracle"])
+    oracles = with_teachers(grid, ["oracle"])
     planner = Planner(oracles, workspace)
     cohorts = planner.cohorts(Filters())
     assert [cell.path.rpartition("/")[2] for cohort in cohorts for cell in cohort.cells] == [
@@ -73,14 +74,14 @@ def test_an_oracle_alone_needs_no_teacher(grid, workspace):
 
 
 def test_asking_an_oracle_for_features_is_refused(grid, workspace):
-    planner = Planner(run.with_teachers(grid, ["oracle"]), workspace)
+    planner = Planner(with_teachers(grid, ["oracle"]), workspace)
     with pytest.raises(ValueError, match="fitnet has no term that compares outputs"):
         planner.cohorts(Filters(methods=("fitnet",)))
 
 
 def test_an_unknown_kind_of_teacher_is_named(grid):
     with pytest.raises(KeyError, match="did you mean 'oracle'"):
-        run.with_teachers(grid, ["oracel"])
+        with_teachers(grid, ["oracel"])
 
 
 def test_records_of_earlier_releases_have_trained_teachers(grid, workspace):

@@ -13,8 +13,8 @@ from bench.__main__ import app
 from bench.cell import Filters
 from bench.conformance import CHECKS
 from bench.distiller import METHODS
+from bench.grid import with_methods
 from bench.plan import Planner
-from bench.run import with_methods
 
 ROOT = Path(__file__).parents[2]
 MY_LAB = ROOT / "examples" / "my_lab"
