@@ -12,6 +12,18 @@ from bench.record import find_records, read_cell
 from bench.registry import UnknownNameError
 
 
+def key_and_value(option: str, setting: str, example: str) -> tuple[str, Any]:
+    """The two sides of ``KEY=VALUE``; the value is YAML.
+
+    Raises:
+        ValueError: It is not of that form; the message has the example.
+    """
+    key, equals, value = setting.partition("=")
+    if not equals:
+        raise ValueError(f"{option} {setting}: expected KEY=VALUE, such as {example}")
+    return key, parse_yaml(value, f"{option} {setting}")
+
+
 def profile_params(profile: str | None, params_file: Path | None) -> tuple[str, Path]:
     """The name and the file of the chosen parameters.
 
@@ -47,10 +59,8 @@ def open_grid(
     name, path = profile_params(profile, params_file)
     overrides: dict[str, Any] = {}
     for setting in settings:
-        key, equals, value = setting.partition("=")
-        if not equals:
-            raise ValueError(f"--set {setting}: expected KEY=VALUE, such as train.steps=100")
-        overrides[key] = parse_yaml(value, f"--set {setting}")
+        key, value = key_and_value("--set", setting, "train.steps=100")
+        overrides[key] = value
     scored_on = ""
     if data_root is not None:
         overrides["data_root"] = data_root

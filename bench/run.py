@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -16,7 +16,7 @@ from rich.table import Column, Table
 
 from bench.cell import Filters, Workspace
 from bench.config import Params
-from bench.grid import open_grid, with_methods, with_teachers
+from bench.grid import key_and_value, open_grid, with_methods, with_teachers
 from bench.jobs import as_arguments, group, run_jobs
 from bench.ledger import Ledger
 from bench.lifeline import follow_parents
@@ -85,6 +85,18 @@ def run(
     jobs: Annotated[
         int, typer.Option("--jobs", "-j", min=1, help="Processes that share the cells, each with the grid's threads.")
     ] = 1,
+    executor: Annotated[
+        Literal["local", "slurm"],
+        typer.Option(help="Where cells run: here, or each cohort as a job of a Slurm cluster."),
+    ] = "local",
+    slurm: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="KEY=VALUE asks Slurm for something, as in time=240 (minutes), partition=gpu; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Follow the jobs in Slurm to their end.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the cells, what each would do, and why.")] = False,
 ) -> None:
     """Trains and scores cells of the grid; what is up to date is left alone, what was stopped goes on.
@@ -106,8 +118,16 @@ def run(
     filters = Filters(task or (), network or (), methods, seed or ())
     if (data_root or test_root) and len(task or grid.tasks) != 1:
         raise ValueError("a data set on disk belongs to one task: choose it with --task")
+    if executor == "local" and (slurm or watch):
+        raise ValueError("--slurm and --watch are for --executor slurm")
     if dry_run:
         _show(grid, workspace, filters)
+    elif executor == "slurm":
+        rest = as_arguments({"--method": method, "--teacher": teacher, "--fail-fast": fail_fast})
+        asked = {"cpus_per_task": grid.threads} | dict(
+            key_and_value("--slurm", setting, "time=240") for setting in slurm or ()
+        )
+        exit_with(lambda: _submit(grid, workspace, filters, rest, asked, watch))
     elif jobs == 1:
         exit_with(lambda: run_grid(grid, workspace, filters, is_fail_fast=fail_fast))
     else:
@@ -126,16 +146,43 @@ def _share(
     if count * grid.threads > (present := os.cpu_count() or 1):
         log.warning("%d processes of %d threads on %d CPUs will wait for one another", count, grid.threads, present)
     follow_parents()
-
-    def show(line: str) -> None:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-
     codes = run_jobs(count, arguments, show, is_fail_fast)
     for code in (USAGE, FAILED, INTERRUPTED):
         if code in codes:
-            show_tables(workspace.results)
+            write_tables(workspace.results)
             raise typer.Exit(code)
     return run_grid(grid, workspace, filters)  # shows the tables; where a process was killed, does what that has left
+
+
+def _submit(
+    grid: Params,
+    workspace: Workspace,
+    filters: Filters,
+    options: Sequence[str],
+    asked: dict[str, Any],
+    is_watching: bool,
+) -> dict[str, Exception]:
+    """Has a cluster run the chosen cells; to its end, with the tables, where it is watched."""
+    from bench import judge
+    from bench.plan import Planner
+    from bench.preflight import check_data
+    from bench.slurm import Cluster
+    from bench.watch import watch
+
+    cluster, planner = Cluster(workspace, options, asked), Planner(grid, workspace)
+    plans = judge.plans(planner, planner.cohorts(filters))
+    check_data(plans, planner)
+    jobs = cluster.submit(plan for cohort in plans for plan in cohort)
+    show(f"{len(jobs)} jobs; their output: {cluster.output}; the same command with --watch follows them")
+    if not is_watching:
+        for job, cohort in jobs.items():
+            show(f"{cohort}: job {job}")
+        return {}
+    watch(jobs, workspace.log, show)
+    plans = judge.plans(planner, planner.cohorts(filters))
+    left = [plan.cell for cohort in plans for plan in cohort if plan.status != "up to date"]
+    missing = {cell.path: RuntimeError(f"no record; see {cluster.logs(cell, jobs)}") for cell in left}
+    return missing | write_tables(workspace.results)
 
 
 def exit_with(work: Callable[[], dict[str, Exception]]) -> None:
@@ -167,17 +214,19 @@ def run_grid(
         show_tables(workspace.results)
         return {}
     from bench import judge
+    from bench.agreement import check_expected
     from bench.plan import Planner
     from bench.preflight import check_data
 
     planner = Planner(grid, workspace)
     cohorts = [c for c in planner.cohorts(filters) if not (is_teachers_only and c.cells[0].role == "student")]
     plans = judge.plans(planner, cohorts, is_teachers_only)
+    check_expected(plan for cohort in plans for plan in cohort)
     check_data(plans, planner)
     failures = run_plans(plans, planner, is_fail_fast)
     if any(plan.status != "up to date" for cohort in plans for plan in cohort):
         plans = judge.plans(planner, cohorts, is_teachers_only)
-    if not failures and all(plan.status == "up to date" for cohort in plans for plan in cohort):
+    if not group() and not failures and all(plan.status == "up to date" for cohort in plans for plan in cohort):
         cells = [cell for cohort in cohorts for cell in cohort.cells]
         weights = {workspace.checkpoint(cell) for cell in cells if is_teachers_only}
         ledger.settle(planner.files(cells) | weights)
@@ -190,7 +239,7 @@ def run_plans(
     """Does what is planned, cohort by cohort, and writes the tables; returns the failures by the cell's path."""
     import torch
 
-    from bench import complexity, tables
+    from bench import complexity
     from bench.progress import StepProgress
     from bench.schedule import Schedule
 
@@ -202,23 +251,37 @@ def run_plans(
         schedule.carry_out(plans)
     for cell in {plan.cell for cohort in plans for plan in cohort}:
         complexity.keep_record(workspace.results, cell.network, planner.size(cell), partial(planner.build, cell))
-    files = tables.render(workspace.results)
-    tables.write(files)
-    show_tables(workspace.results)
     for cell, error in schedule.failures.items():
         error.add_note(f"log: {schedule.log_file(cell)}")
-    refused = {"tables": ValueError("\n  ".join(reasons))} if (reasons := tables.refused(files)) else {}
-    return {cell.path: error for cell, error in schedule.failures.items()} | refused
+    return {cell.path: error for cell, error in schedule.failures.items()} | write_tables(workspace.results)
+
+
+def write_tables(results: Path) -> dict[str, Exception]:
+    """Writes and prints the tables of a results folder; one of several jobs leaves that to who began them.
+
+    Returns:
+        Why some records are in no table, if there are any.
+    """
+    from bench import tables
+
+    if group():
+        return {}
+    files = tables.render(results)
+    tables.write(files)
+    show_tables(results)
+    return {"tables": ValueError("\n  ".join(reasons))} if (reasons := tables.refused(files)) else {}
 
 
 def show_tables(results: Path) -> None:
-    """Prints the tables of a results folder, and where they are; one of several jobs leaves that to who began them."""
-    if group():
-        return
+    """Prints the tables of a results folder, and where they are."""
     for path in sorted((results / "tables").glob("*.md")):
-        console.print(path.read_text(encoding="utf-8"), markup=False, highlight=False, soft_wrap=True)
-    where = f"tables: {results / 'tables'}   records: {results / 'cells'}"
-    console.print(where, markup=False, highlight=False, soft_wrap=True)
+        show(path.read_text(encoding="utf-8"))
+    show(f"tables: {results / 'tables'}   records: {results / 'cells'}")
+
+
+def show(line: str) -> None:
+    """Prints what is neither to be wrapped nor coloured."""
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _show(grid: Params, workspace: Workspace, filters: Filters) -> None:
@@ -238,10 +301,10 @@ def _show(grid: Params, workspace: Workspace, filters: Filters) -> None:
         table.add_row(cell.path, "lacks data", f"{planner.training(cell).steps:,} steps")
     console.print(table, highlight=False)
     for reason in dict.fromkeys(reason for reasons in missing.values() for reason in reasons):
-        console.print(f"missing: {reason}", markup=False, highlight=False, soft_wrap=True)
+        show(f"missing: {reason}")
     left = {plan.cell: plan.steps_left for cohort in planned for plan in cohort}
     for line in estimate(cohorts, planner, left):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        show(line)
 
 
 def main(application: typer.Typer = app) -> None:

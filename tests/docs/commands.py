@@ -42,6 +42,12 @@ ELSEWHERE: Mapping[str, tuple[str, str]] = {
     "pytest -n 2": ("tox.ini", "commands = pytest -n 2 "),
     "pytest -m slow": ("tox.ini", "pytest -m slow"),
     "pytest --benchmark": ("tox.ini", "pytest --benchmark"),
+    "python -m bench.run --all --executor slurm": ("tests/slurm/test_real_slurm.py", '"--executor", "slurm"'),
+    "python -m bench.run --all --executor slurm --slurm partition=gpu --slurm time=240 --watch": (
+        "tests/slurm/test_real_slurm.py",
+        '"--slurm", "time=5"',
+    ),
+    "tox run -e slurm": ("tox.ini", "pytest -m slurm"),
     "python -m bench.stats_simulations": ("tests/slow/test_stats_simulations.py", "simulate(20, CONSTRUCTIONS)"),
 }
 """Commands that others execute: a file, and the text in it that does."""

@@ -1,0 +1,35 @@
+"""Whether a node that is to train cells would train the same as the one that asked for it: its code and its data."""
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from bench.atomic import write_atomically
+from bench.judge import Plan, differences
+
+EXPECTED = "SLKD_BENCH_EXPECTED"
+"""The environment variable that names the file of what was asked for."""
+
+
+def write_expected(plans: Iterable[Plan], path: Path) -> None:
+    """Writes what decides the trained weights of some cells, for `check_expected` elsewhere."""
+    write_atomically(path, json.dumps({plan.cell.path: plan.config for plan in plans}).encode())
+
+
+def check_expected(plans: Iterable[Plan]) -> None:
+    """Compares cells with what was asked for; without the environment variable there is nothing to compare.
+
+    Raises:
+        ValueError: The code, the data or the parameters here are others; the message says which, and on which host.
+    """
+    if EXPECTED not in os.environ:
+        return
+    expected = json.loads(Path(os.environ[EXPECTED]).read_text(encoding="utf-8"))
+    found = {plan.cell.path: json.loads(json.dumps(plan.config)) for plan in plans}
+    for cell in expected.keys() & found.keys():
+        if changes := list(differences(expected[cell], found[cell])):
+            raise ValueError(
+                f"{cell}: {os.uname().nodename} would not train what was asked for elsewhere; it differs in "
+                f"{', '.join(changes)}: give all nodes the same checkout and data, and ask again; nothing was trained"
+            )
