@@ -2,11 +2,13 @@
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from bench.atomic import write_atomically
 from bench.judge import Plan, differences
+from bench.plan import Planner
 
 EXPECTED = "SLKD_BENCH_EXPECTED"
 """The environment variable that names the file of what was asked for."""
@@ -15,6 +17,16 @@ EXPECTED = "SLKD_BENCH_EXPECTED"
 def write_expected(plans: Iterable[Plan], path: Path) -> None:
     """Writes what decides the trained weights of some cells, for `check_expected` elsewhere."""
     write_atomically(path, json.dumps({plan.cell.path: plan.config for plan in plans}).encode())
+
+
+def check_same(plans: Iterable[Plan], planner: Planner) -> None:
+    """Compares what another process is about to train with what this one would.
+
+    Raises:
+        ValueError: The code, the data or the parameters here are others.
+    """
+    for plan in plans:
+        _compare(plan.cell.path, plan.config, planner.resolve(plan.cell))
 
 
 def check_expected(plans: Iterable[Plan]) -> None:
@@ -28,8 +40,12 @@ def check_expected(plans: Iterable[Plan]) -> None:
     expected = json.loads(Path(os.environ[EXPECTED]).read_text(encoding="utf-8"))
     found = {plan.cell.path: json.loads(json.dumps(plan.config)) for plan in plans}
     for cell in expected.keys() & found.keys():
-        if changes := list(differences(expected[cell], found[cell])):
-            raise ValueError(
-                f"{cell}: {os.uname().nodename} would not train what was asked for elsewhere; it differs in "
-                f"{', '.join(changes)}: give all nodes the same checkout and data, and ask again; nothing was trained"
-            )
+        _compare(cell, expected[cell], found[cell])
+
+
+def _compare(cell: str, expected: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+    if changes := list(differences(expected, found)):
+        raise ValueError(
+            f"{cell}: {os.uname().nodename} would not train what was asked for elsewhere; it differs in "
+            f"{', '.join(changes)}: give all nodes the same checkout and data, and ask again; nothing was trained"
+        )

@@ -4,13 +4,16 @@ import logging
 import resource
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Literal
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
+from bench.agreement import check_same
 from bench.cell import Cell, Cohort
 from bench.config import digest
 from bench.datasets.loader import prefetched
@@ -22,6 +25,7 @@ from bench.networks.base import RestorationNetwork, weights_digest
 from bench.plan import Planner
 from bench.progress import StepProgress
 from bench.provenance import provenance
+from bench.ranks import LostRankError, RankedMember, Ranks
 from bench.record import CellRecord, RunInfo, write_record
 from bench.train import Member, fit
 from bench.values import write_history, write_per_image
@@ -32,7 +36,11 @@ Load = Callable[[Cell], RestorationNetwork]
 
 
 def run_cohort(
-    plans: Sequence[Plan], planner: Planner, progress: StepProgress, is_fail_fast: bool = False
+    plans: Sequence[Plan],
+    planner: Planner,
+    progress: StepProgress,
+    is_fail_fast: bool = False,
+    ranks: Ranks | None = None,
 ) -> dict[Cell, Exception]:
     """Trains and scores the cells of a cohort that are not up to date.
 
@@ -41,6 +49,7 @@ def run_cohort(
         planner: Of the grid they belong to; the teachers they ask must be trained.
         progress: Is told about every step.
         is_fail_fast: Whether a failure of one stops the others, which then have a checkpoint and no record.
+        ranks: The processes that train together, of which this is the first; the others call `follow`.
 
     Returns:
         The cells that failed, with the reason; they have no record.
@@ -59,25 +68,54 @@ def run_cohort(
         run = _run_info(plans[0], planner, started, **origin)
         _score(plans[0], imported.network, planner, run)
         return {}
+    if ranks and any(plan.steps_left for plan in plans):
+        ranks.tell((plans, is_fail_fast))
+    members = _train(plans, planner, progress, is_fail_fast, ranks)
+    return _score_members(plans, members, planner, started)
+
+
+def follow(planner: Planner, progress: StepProgress, ranks: Ranks) -> None:
+    """Trains what the first rank trains, until it is done.
+
+    Raises:
+        LostRankError: This rank cannot, or another one has died.
+        KeyboardInterrupt: A signal has stopped the first rank.
+    """
+    while told := ranks.tell(None):
+        plans, is_fail_fast = told
+        try:
+            check_same(plans, planner)
+            _train(plans, planner, progress, is_fail_fast, ranks)
+        except Exception as error:
+            raise LostRankError(f"error: rank {ranks.rank} of {ranks.size}: {error}") from error
+
+
+def _train(
+    plans: Sequence[Plan], planner: Planner, progress: StepProgress, is_fail_fast: bool, ranks: Ranks | None
+) -> list[Member]:
+    """Trains the cells of a cohort; a member that failed says why."""
+    first = plans[0].cell
     # If all that is left is to score, the shapes of the teachers are enough.
     is_training = any(plan.steps_left for plan in plans)
     load = partial(load_network, planner=planner) if is_training else planner.build
     teachers = networks_asked([plan.cell for plan in plans], planner, load)
     digests = {role: weights_digest(network) for role, network in teachers.items()} if is_training else None
-    members = [_member(plan, planner, teachers, digests) for plan in plans]
+    members = [_member(plan, planner, teachers, digests, ranks) for plan in plans]
     training = planner.training(first)
     draw = partial(training_batch, first, planner.data(first.task).training, training)
     if not all(member.is_done for member in members):
         steps = max(member.training.steps for member in members)
         progress.start(Cohort(tuple(plan.cell for plan in plans)).name, steps)
     total_steps = planner.recipe(first).steps  # the grid's, also for a member that takes more
-    with prefetched(draw, planner.params.workers) as batches:
+    networks = [*teachers.values(), *(member.distiller.student for member in members)]
+    with prefetched(draw, planner.params.workers) as batches, ranks.spread(networks) if ranks else nullcontext():
 
         def teach(step: int) -> Lesson:
             return Lesson(batches(step), teachers, step, first.seed, total_steps)
 
-        fit(members, teach, planner.params.checkpoint_seconds, progress.step, is_fail_fast)
-    return _score_members(plans, members, planner, started)
+        give = ranks.in_step(teach) if ranks else teach
+        fit(members, give, planner.params.checkpoint_seconds, progress.step, is_fail_fast)
+    return members
 
 
 def _score_members(
@@ -183,11 +221,13 @@ def _member(
     planner: Planner,
     teachers: Mapping[Role, RestorationNetwork],
     digests: Mapping[Role, str] | None,
+    ranks: Ranks | None,
 ) -> Member:
     """A cell ready to train; the digests are those of the weights of the teachers."""
     cell = plan.cell
     asked = planner.asked(cell)
-    return Member(
+    member = partial(RankedMember, ranks) if ranks else Member
+    return member(
         cell.path,
         _distiller(cell, planner, teachers),
         planner.training(cell),
@@ -262,7 +302,8 @@ def _record(plan: Plan, test_set: str, planner: Planner, run: RunInfo, **outcome
 def _run_info(plan: Plan, planner: Planner, started: tuple[float, str], **origin: str) -> RunInfo:
     """Timings of the cohort up to now, and where the numbers come from."""
     began, began_at = started
-    here = {"device": "cpu", "precision": "float32", "threads": torch.get_num_threads()}
+    here: dict[str, Any] = {"device": "cpu", "precision": "float32", "threads": torch.get_num_threads()}
+    here |= {"ranks": dist.get_world_size()} if dist.is_initialized() else {}
     options = {"options": list(planner.workspace.options), "reproduce": planner.workspace.command(plan.cell)}
     retried = {"retried_after": plan.retried_after} if plan.retried_after else {}
     return RunInfo(

@@ -25,6 +25,7 @@ from bench.registry import UnknownNameError
 if TYPE_CHECKING:
     from bench.judge import Plan
     from bench.plan import Planner
+    from bench.ranks import Ranks
 
 console = Console()
 log = logging.getLogger(__name__)
@@ -118,6 +119,8 @@ def run(
     filters = Filters(task or (), network or (), methods, seed or ())
     if (data_root or test_root) and len(task or grid.tasks) != 1:
         raise ValueError("a data set on disk belongs to one task: choose it with --task")
+    if _num_ranks() > 1 and (jobs > 1 or executor == "slurm"):
+        raise ValueError("torchrun starts the processes that train together: leave out -j and --executor slurm")
     if executor == "local" and (slurm or watch):
         raise ValueError("--slurm and --watch are for --executor slurm")
     if dry_run:
@@ -206,8 +209,49 @@ def run_grid(
     is_teachers_only: bool = False,
     is_fail_fast: bool = False,
 ) -> dict[str, Exception]:
-    """Runs the chosen cells and writes the tables; returns the failures by the cell's path."""
+    """Runs the chosen cells and writes the tables; returns the failures by the cell's path.
+
+    Of the ranks that ``torchrun`` starts, the first does; the others train with it.
+    """
     follow_parents()
+    if _num_ranks() == 1:
+        return _run_grid(grid, workspace, filters, is_teachers_only, is_fail_fast)
+    from bench.ranks import joined
+
+    with joined() as ranks:
+        if ranks.rank:
+            return _follow(grid, workspace, ranks)
+        return _run_grid(grid, workspace, filters, is_teachers_only, is_fail_fast, ranks)
+
+
+def _num_ranks() -> int:
+    """How many processes ``torchrun`` has started to train together."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def _follow(grid: Params, workspace: Workspace, ranks: "Ranks") -> dict[str, Exception]:
+    """Trains with the first rank, which reports."""
+    import torch
+
+    from bench.cohort import follow
+    from bench.plan import Planner
+    from bench.progress import StepProgress
+
+    torch.set_num_threads(grid.threads)
+    logging.getLogger().setLevel(logging.WARNING)  # the first rank tells of the steps
+    with StepProgress(0, 0, Console(quiet=True)) as progress:
+        follow(Planner(grid, workspace), progress, ranks)
+    return {}
+
+
+def _run_grid(
+    grid: Params,
+    workspace: Workspace,
+    filters: Filters,
+    is_teachers_only: bool,
+    is_fail_fast: bool,
+    ranks: "Ranks | None" = None,
+) -> dict[str, Exception]:
     question = repr((grid, workspace, filters, is_teachers_only))
     ledger = Ledger(workspace.runs / "ledger.json", question)
     if ledger.is_settled():
@@ -223,7 +267,7 @@ def run_grid(
     plans = judge.plans(planner, cohorts, is_teachers_only)
     check_expected(plan for cohort in plans for plan in cohort)
     check_data(plans, planner)
-    failures = run_plans(plans, planner, is_fail_fast)
+    failures = run_plans(plans, planner, is_fail_fast, ranks)
     if any(plan.status != "up to date" for cohort in plans for plan in cohort):
         plans = judge.plans(planner, cohorts, is_teachers_only)
     if not group() and not failures and all(plan.status == "up to date" for cohort in plans for plan in cohort):
@@ -234,7 +278,7 @@ def run_grid(
 
 
 def run_plans(
-    plans: "Sequence[Sequence[Plan]]", planner: "Planner", is_fail_fast: bool = False
+    plans: "Sequence[Sequence[Plan]]", planner: "Planner", is_fail_fast: bool = False, ranks: "Ranks | None" = None
 ) -> dict[str, Exception]:
     """Does what is planned, cohort by cohort, and writes the tables; returns the failures by the cell's path."""
     import torch
@@ -247,7 +291,7 @@ def run_plans(
     torch.set_num_threads(planner.params.threads)
     steps = [max((plan.steps_left for plan in cohort), default=0) for cohort in plans]
     with StepProgress(sum(map(bool, steps)), sum(steps), console) as progress:
-        schedule = Schedule(planner, progress, is_fail_fast)
+        schedule = Schedule(planner, progress, is_fail_fast, ranks)
         schedule.carry_out(plans)
     for cell in {plan.cell for cohort in plans for plan in cohort}:
         complexity.keep_record(workspace.results, cell.network, planner.size(cell), partial(planner.build, cell))

@@ -19,6 +19,7 @@ from bench.judge import Plan, judge_again
 from bench.lock import CellLock
 from bench.plan import Planner
 from bench.progress import StepProgress
+from bench.ranks import Ranks
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +38,13 @@ class Schedule:
         planner: Of the grid.
         progress: Is told about every step.
         is_fail_fast: Whether the first failure ends the run.
+        ranks: The processes that train together, of which this is the first.
     """
 
-    def __init__(self, planner: Planner, progress: StepProgress, is_fail_fast: bool = False) -> None:
+    def __init__(
+        self, planner: Planner, progress: StepProgress, is_fail_fast: bool = False, ranks: Ranks | None = None
+    ) -> None:
+        self._ranks = ranks
         self._planner = planner
         self._progress = progress
         self._is_fail_fast = is_fail_fast
@@ -138,7 +143,7 @@ class Schedule:
 
     def _run(self, cohort: Sequence[Plan]) -> dict[Cell, Exception | None]:
         try:
-            return dict(run_cohort(cohort, self._planner, self._progress, self._is_fail_fast))
+            return dict(run_cohort(cohort, self._planner, self._progress, self._is_fail_fast, self._ranks))
         except Exception as error:  # such as a damaged training image: the other cohorts go on
             log.error("%s", error, exc_info=not isinstance(error, ValueError | OSError))
             return {plan.cell: error.with_traceback(None) for plan in cohort}

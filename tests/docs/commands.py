@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "CONTRIBUTING.md", "docs/*.md", "examples/*/README.md")
-IS_COMMAND = re.compile(r"(?:[A-Z]+=\S+ )?(?:python -m|dvc|git|pytest|tox|pip)(?: |$)")
+IS_COMMAND = re.compile(r"(?:[A-Z]+=\S+ )?(?:python -m|dvc|git|pytest|torchrun|tox|pip)(?: |$)")
 
 STANDS_FOR: Mapping[str, str] = {
     "gopro --from DIR": "gopro --from ~/Downloads/GOPRO_Large",
@@ -47,6 +47,7 @@ ELSEWHERE: Mapping[str, tuple[str, str]] = {
         "tests/slurm/test_real_slurm.py",
         '"--slurm", "time=5"',
     ),
+    "torchrun --nproc-per-node 2 -m bench.run --all": ("tests/harness/test_ranks.py", '"bench.run", *words'),
     "tox run -e slurm": ("tox.ini", "pytest -m slurm"),
     "python -m bench.stats_simulations": ("tests/slow/test_stats_simulations.py", "simulate(20, CONSTRUCTIONS)"),
 }

@@ -1,0 +1,235 @@
+"""Data parallelism: the ranks that ``torchrun`` starts train one cohort together, and get what one process gets.
+
+Each rank runs the networks, which cost most, on its part of the batch, and gathers what they say. The terms of a method
+are then computed by every rank from the whole batch, as in one process: so relations among the images of a batch,
+contrasts and affinities, need nothing special, and methods know nothing of ranks. Gradients go back to each rank's
+part, and those of the student's weights are added up before the optimiser's step.
+"""
+
+import functools
+import signal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.utils._pytree import tree_map
+
+from bench.distiller import Lesson
+from bench.networks.base import RestorationNetwork
+from bench.train import DivergedError, Member
+
+PATIENCE = timedelta(minutes=10)
+"""How long a rank waits for another one's part of a step."""
+LONG = timedelta(days=1)
+"""How long others wait for rank 0, which scores and writes alone."""
+
+CALLS = ("forward", "encode", "forward_features")
+"""The methods of a network that take a batch of images."""
+GO_ON = "go on"
+"""What rank 0 tells before every step."""
+
+
+class LostRankError(SystemExit):
+    """A rank has died, or does not answer: this one ends, too. What was trained up to the last checkpoint is kept."""
+
+
+class Ranks:
+    """The processes that train together; made by `joined`.
+
+    Attributes:
+        rank: The number of this one; 0 schedules, scores and writes.
+        size: How many there are.
+    """
+
+    def __init__(self) -> None:
+        dist.init_process_group("gloo", timeout=PATIENCE)
+        self.rank, self.size = dist.get_rank(), dist.get_world_size()
+        control = dist.new_group(timeout=LONG)
+        assert isinstance(control, dist.ProcessGroup)
+        self._control = control
+
+    def in_step(self, teach: Callable[[int], Lesson]) -> Callable[[int], Lesson]:
+        """Gives lessons for as long as rank 0 goes on."""
+
+        def together(step: int) -> Lesson:
+            said = self.tell(GO_ON)
+            if said is None:
+                raise KeyboardInterrupt
+            if said != GO_ON:
+                raise LostRankError("error: rank 0 could not go on with this cohort; its log tells why")
+            return teach(step)
+
+        return together
+
+    def tell(self, message: Any) -> Any:
+        """Rank 0 tells all others, which return what it says.
+
+        Raises:
+            LostRankError: Another rank has died.
+        """
+        said = [message]
+        with _losses():
+            dist.broadcast_object_list(said, src=0, group=self._control)
+        return said[0]
+
+    def gather(self, part: Tensor) -> Tensor:
+        """Puts the parts of a batch together again, by rank.
+
+        Raises:
+            LostRankError: Another rank has died, or has not come to this part in time.
+        """
+        is_map = part.ndim == 4
+        rows = (part.permute(0, 2, 3, 1) if is_map else part).contiguous()  # free where maps are channels-last
+        whole = rows.new_empty((len(rows) * self.size, *rows.shape[1:]))
+        with _losses():
+            dist.all_gather(list(whole.chunk(self.size)), rows)
+        return whole.permute(0, 3, 1, 2) if is_map else whole
+
+    def part(self, batch: Tensor) -> Tensor:
+        """This rank's part of a batch: as many images as each other one's."""
+        return batch.chunk(self.size)[self.rank]
+
+    def add_up(self, tensors: Sequence[Tensor]) -> None:
+        """Adds the same tensors of all ranks, in place.
+
+        Raises:
+            LostRankError: As `gather`.
+        """
+        flat = torch.cat([tensor.flatten() for tensor in tensors])
+        with _losses():
+            dist.all_reduce(flat)
+        for tensor, total in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
+            tensor.copy_(total.view_as(tensor))
+
+    @contextmanager
+    def spread(self, networks: Iterable[RestorationNetwork]) -> Iterator[None]:
+        """Has networks run on this rank's part of the batches that they are given, and return the answers to all."""
+        some = set(networks)
+        for network in some:
+            calls = _Calls()
+            for name in CALLS:
+                setattr(network, name, functools.partial(self._in_parts, getattr(network, name), calls))
+        try:
+            yield
+        finally:
+            for network in some:
+                for name in CALLS:
+                    delattr(network, name)
+
+    def _in_parts(self, whole: Callable[[Tensor], Any], calls: "_Calls", image: Tensor) -> Any:
+        if calls.is_inside:  # as `forward` calls `forward_features`
+            return whole(image)
+        if len(image) % self.size:
+            raise ValueError(f"{len(image)} images cannot be shared equally among {self.size} ranks; see batch_size")
+        calls.is_inside = True
+        try:
+            answer = whole(_Part.apply(image, self))
+        finally:
+            calls.is_inside = False
+        return tree_map(lambda tensor: _Gather.apply(tensor, self), answer)
+
+
+class _Calls:
+    """Whether a network is being called."""
+
+    is_inside = False
+
+
+class _Part(torch.autograd.Function):
+    """A rank's part of a batch; going back, the gradients of all parts, since what follows is the same on all ranks."""
+
+    @staticmethod
+    def forward(ctx: Any, batch: Tensor, ranks: Ranks) -> Tensor:
+        ctx.ranks = ranks
+        return ranks.part(batch)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return ctx.ranks.gather(gradient), None
+
+
+class _Gather(torch.autograd.Function):
+    """The whole batch of what the ranks have parts of; going back, the gradient of this rank's part."""
+
+    @staticmethod
+    def forward(ctx: Any, part: Tensor, ranks: Ranks) -> Tensor:
+        ctx.ranks = ranks
+        return ranks.gather(part)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return ctx.ranks.part(gradient), None
+
+
+class RankedMember(Member):
+    """A member of a cohort that several ranks train. Rank 0 writes its checkpoints, which any number of ranks resumes.
+
+    Args:
+        ranks: They.
+        member: Arguments of `Member`.
+    """
+
+    def __init__(self, ranks: Ranks, *member: Any, **named: Any) -> None:
+        super().__init__(*member, **named)
+        self._ranks = ranks
+        self.optimizer.register_step_pre_hook(lambda *_: self._share_gradients())
+
+    def learn(self, lesson: Lesson) -> None:
+        try:
+            super().learn(lesson)
+        except DivergedError:  # on all ranks alike
+            raise
+        except Exception as error:  # the others wait for this rank's part
+            reason = f"{self.name} failed on rank {self._ranks.rank} of {self._ranks.size}: {error}"
+            raise LostRankError(reason) from error
+
+    def save(self) -> None:
+        if self._ranks.rank == 0:
+            super().save()
+
+    def _share_gradients(self) -> None:
+        """Adds up the gradients of the parts; adapters have that of the whole batch on every rank: it is averaged."""
+        shared = set(self.distiller.student.parameters())
+        gradients = []
+        for parameter in self.distiller.parameters():
+            if parameter.grad is not None:
+                gradients.append(parameter.grad if parameter in shared else parameter.grad.div_(self._ranks.size))
+        self._ranks.add_up(gradients)
+
+
+@contextmanager
+def joined() -> Iterator[Ranks]:
+    """The ranks that ``torchrun`` has started; at the end, rank 0 lets the others go.
+
+    These leave signals to rank 0, with which they end after the same step.
+    """
+    ranks = Ranks()
+    if ranks.rank:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    is_lost = False
+    try:
+        yield ranks
+    except LostRankError:
+        is_lost = True
+        raise
+    finally:
+        if ranks.rank == 0 and not is_lost:
+            ranks.tell(None)
+        dist.destroy_process_group()
+
+
+@contextmanager
+def _losses() -> Iterator[None]:
+    """Says what it means that ranks cannot talk to one another."""
+    try:
+        yield
+    except RuntimeError as error:
+        text = str(error).strip().splitlines()[0]
+        raise LostRankError(
+            f"error: a rank has died or does not answer ({text}); what was trained up to the last checkpoint is kept, "
+            "and the same command goes on from there"
+        ) from error
