@@ -100,6 +100,8 @@ def _train(
     load = partial(load_network, planner=planner) if is_training else planner.build
     teachers = networks_asked([plan.cell for plan in plans], planner, load)
     digests = {role: weights_digest(network) for role, network in teachers.items()} if is_training else None
+    for network in teachers.values():
+        planner.device.place(network)
     members = [_member(plan, planner, teachers, digests, ranks) for plan in plans]
     training = planner.training(first)
     draw = partial(training_batch, first, planner.data(first.task).training, training)
@@ -111,10 +113,11 @@ def _train(
     with prefetched(draw, planner.params.workers) as batches, ranks.spread(networks) if ranks else nullcontext():
 
         def teach(step: int) -> Lesson:
-            return Lesson(batches(step), teachers, step, first.seed, total_steps)
+            return Lesson(planner.device.move(batches(step)), teachers, step, first.seed, total_steps)
 
         give = ranks.in_step(teach) if ranks else teach
-        fit(members, give, planner.params.checkpoint_seconds, progress.step, is_fail_fast)
+        with planner.device.training(member.distiller for member in members):
+            fit(members, give, planner.params.checkpoint_seconds, progress.step, is_fail_fast)
     return members
 
 
@@ -206,7 +209,8 @@ def score_network(
     protocol = data.protocol(test_set)
     sees: Literal["degraded", "clean"] = "clean" if cell.role == "reconstruction" else "degraded"
     pairs, tiling = data.test_sets[test_set], planner.params.tiling
-    return score(network, pairs, protocol, sees, tiling), data.input_scores(test_set)
+    with planner.device.restoring(planner.device.place(network)):
+        return score(network, pairs, protocol, sees, tiling), data.input_scores(test_set)
 
 
 def _distiller(cell: Cell, planner: Planner, teachers: Mapping[Role, RestorationNetwork]) -> Distiller:
@@ -229,7 +233,7 @@ def _member(
     member = partial(RankedMember, ranks) if ranks else Member
     return member(
         cell.path,
-        _distiller(cell, planner, teachers),
+        planner.device.place(_distiller(cell, planner, teachers)),
         planner.training(cell),
         planner.workspace.checkpoint(cell),
         plan.config_sha256,
@@ -302,7 +306,8 @@ def _record(plan: Plan, test_set: str, planner: Planner, run: RunInfo, **outcome
 def _run_info(plan: Plan, planner: Planner, started: tuple[float, str], **origin: str) -> RunInfo:
     """Timings of the cohort up to now, and where the numbers come from."""
     began, began_at = started
-    here: dict[str, Any] = {"device": "cpu", "precision": "float32", "threads": torch.get_num_threads()}
+    here: dict[str, Any] = {"device": planner.device.about, "precision": planner.params.precision}
+    here |= {"threads": torch.get_num_threads()}
     here |= {"ranks": dist.get_world_size()} if dist.is_initialized() else {}
     options = {"options": list(planner.workspace.options), "reproduce": planner.workspace.command(plan.cell)}
     retried = {"retried_after": plan.retried_after} if plan.retried_after else {}

@@ -24,6 +24,12 @@ RestorationLoss = Literal["l1", "charbonnier", "mse", "rmse", "l1_fft"]
 TeacherKind = Literal["trained", "oracle"]
 """Whom students ask: trained teachers, or an oracle whose restored image is the clean one and who has no features."""
 
+DeviceName = Literal["cpu", "cuda"]
+"""Where networks compute."""
+
+Precision = Literal["float32", "tf32", "bf16"]
+"""In which precision networks are trained; see `bench.device`."""
+
 
 def student_label(method: str, teacher: TeacherKind) -> str:
     """What a student is called in tables and paths: its method, and the oracle where it asks one."""
@@ -184,6 +190,8 @@ class Params(Settings):
         test_sets: Only these of the tasks' test sets; None for all.
         evaluate_on: ``test``, or ``validation``: images held out from the training data, for choosing settings.
         tiling: How test images are cut; None restores each as a whole.
+        device: Where networks compute: ``cpu``, or ``cuda``, the GPU.
+        precision: Of training: ``float32``; ``bf16``, autocast of networks and losses; on GPUs ``tf32``.
         threads: CPU threads of PyTorch; results on CPU depend on it.
         workers: Threads that read and degrade the next batches while a step runs; results do not depend on it.
         memory_gb: Decoded images to keep in memory for each training or test set, in GiB; the rest is read again.
@@ -205,6 +213,8 @@ class Params(Settings):
     test_sets: tuple[str, ...] | None = None
     evaluate_on: Literal["test", "validation"] = "test"
     tiling: Tiling | None = None
+    device: DeviceName = "cpu"
+    precision: Precision = "float32"
     threads: int = Field(default=2, strict=True, ge=1, le=1024)
     workers: int = Field(default=1, strict=True, ge=0, le=1024)
     memory_gb: Number = Field(default=2.0, ge=0, le=10**6)

@@ -33,7 +33,11 @@ def as_arguments(options: Mapping[str, Any]) -> list[str]:
 
 
 def run_jobs(
-    count: int, arguments: Sequence[str], show: Callable[[str], None], is_fail_fast: bool = False
+    count: int,
+    arguments: Sequence[str],
+    show: Callable[[str], None],
+    is_fail_fast: bool = False,
+    gpus: Sequence[str] = (),
 ) -> list[int]:
     """Runs the benchmark in several processes on this machine, which end when this one does.
 
@@ -42,6 +46,7 @@ def run_jobs(
         arguments: Of ``python -m bench.run``, the same for all.
         show: Is given every line that they print, behind the number of its process.
         is_fail_fast: Whether the first that fails ends the others.
+        gpus: They are dealt out in turn, as ``CUDA_VISIBLE_DEVICES`` names them; several processes may share one.
 
     Returns:
         Their exit codes; negative for one that was killed, whose cells the others take over.
@@ -51,9 +56,10 @@ def run_jobs(
     """
     environment = os.environ | {GROUP: uuid.uuid4().hex, FOLLOW: str(os.getpid())}
     command = [sys.executable, "-m", "bench.run", *arguments]
+    given = [{"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {} for number in range(count)]
     jobs = [
-        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        for _ in range(count)
+        subprocess.Popen(command, env=environment | gpu, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for gpu in given
     ]
     threads = [
         threading.Thread(target=_pass_on, args=(job, number, jobs if is_fail_fast else (), show))

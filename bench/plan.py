@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from bench.checkpoint import read_checkpoint
 from bench.complexity import complete_macs, record_path
 from bench.config import Params, Training, describe_errors, digest, student_label
 from bench.datasets.base import Shelf
+from bench.device import Device
 from bench.distiller import METHODS, MethodConfig, Oracle, Role
 from bench.evaluate import score
 from bench.fingerprint import UNNAMED, Definition, Roots, fingerprint
@@ -188,9 +190,24 @@ class Planner:
             "training_data": self.data(cell.task).training_digest,
             "teachers": "oracle" if cell.teacher == "oracle" else asked,
             **({"perceptual": perceptual} if perceptual else {}),
+            **self._unusual_device(),
             "code": fingerprint(*self.training_code(cell)),
             "method_code": fingerprint(*self.method_code(cell)),
         }
+
+    @cached_property
+    def device(self) -> Device:
+        """Where networks compute.
+
+        Raises:
+            ValueError: PyTorch sees no such device.
+        """
+        return Device(self.params.device, self.params.precision)
+
+    def _unusual_device(self) -> dict[str, str]:
+        """Where weights are trained and in which precision, unless that is the CPU and float32, as ever."""
+        device, precision = self.params.device, self.params.precision
+        return {"device": device, "precision": precision} if (device, precision) != ("cpu", "float32") else {}
 
     def identity(self, cell: Cell) -> str:
         """The digest of a cell's configuration."""

@@ -7,6 +7,7 @@ part, and those of the student's weights are added up before the optimiser's ste
 """
 
 import functools
+import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
+from bench.config import DeviceName
 from bench.distiller import Lesson
 from bench.networks.base import RestorationNetwork
 from bench.train import DivergedError, Member
@@ -45,10 +47,12 @@ class Ranks:
         size: How many there are.
     """
 
-    def __init__(self) -> None:
-        dist.init_process_group("gloo", timeout=PATIENCE)
+    def __init__(self, device: DeviceName) -> None:
+        if device == "cuda":
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        dist.init_process_group("nccl" if device == "cuda" else "gloo", timeout=PATIENCE)
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
-        control = dist.new_group(timeout=LONG)
+        control = dist.new_group(backend="gloo", timeout=LONG)
         assert isinstance(control, dist.ProcessGroup)
         self._control = control
 
@@ -202,12 +206,12 @@ class RankedMember(Member):
 
 
 @contextmanager
-def joined() -> Iterator[Ranks]:
-    """The ranks that ``torchrun`` has started; at the end, rank 0 lets the others go.
+def joined(device: DeviceName) -> Iterator[Ranks]:
+    """The ranks that ``torchrun`` has started, each with a GPU of its own; at the end, rank 0 lets the others go.
 
     These leave signals to rank 0, with which they end after the same step.
     """
-    ranks = Ranks()
+    ranks = Ranks(device)
     if ranks.rank:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     is_lost = False

@@ -149,12 +149,20 @@ def _share(
     if count * grid.threads > (present := os.cpu_count() or 1):
         log.warning("%d processes of %d threads on %d CPUs will wait for one another", count, grid.threads, present)
     follow_parents()
-    codes = run_jobs(count, arguments, show, is_fail_fast)
+    codes = run_jobs(count, arguments, show, is_fail_fast, _gpus() if grid.device == "cuda" else ())
     for code in (USAGE, FAILED, INTERRUPTED):
         if code in codes:
             write_tables(workspace.results)
             raise typer.Exit(code)
     return run_grid(grid, workspace, filters)  # shows the tables; where a process was killed, does what that has left
+
+
+def _gpus() -> list[str]:
+    """The GPUs that this process may use, by the names that ``CUDA_VISIBLE_DEVICES`` has for them."""
+    import torch
+
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return visible.split(",") if visible else [str(number) for number in range(torch.cuda.device_count())]
 
 
 def _submit(
@@ -218,7 +226,7 @@ def run_grid(
         return _run_grid(grid, workspace, filters, is_teachers_only, is_fail_fast)
     from bench.ranks import joined
 
-    with joined() as ranks:
+    with joined(grid.device) as ranks:
         if ranks.rank:
             return _follow(grid, workspace, ranks)
         return _run_grid(grid, workspace, filters, is_teachers_only, is_fail_fast, ranks)

@@ -104,3 +104,13 @@ def test_exit_codes_and_lines_are_passed_on(code, tmp_path, monkeypatch):
     shown = []
     assert jobs.run_jobs(3, ["--all"], shown.append) == 3 * [code]
     assert sorted(shown) == [f"{number}: given --all" for number in (1, 2, 3)]
+
+
+def test_gpus_are_dealt_out_in_turn(tmp_path, monkeypatch):
+    (tmp_path / "bench").mkdir()
+    (tmp_path / "bench" / "__init__.py").touch()
+    (tmp_path / "bench" / "run.py").write_text("import os\nprint('on', os.environ['CUDA_VISIBLE_DEVICES'])\n")
+    monkeypatch.chdir(tmp_path)
+    shown = []
+    jobs.run_jobs(3, [], shown.append, gpus=["4", "6"])
+    assert sorted(shown) == ["1: on 4", "2: on 6", "3: on 4"]

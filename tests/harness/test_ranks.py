@@ -27,7 +27,7 @@ def alone(monkeypatch, tmp_path):
     settings = {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    with ranks_module.joined() as ranks:
+    with ranks_module.joined("cpu") as ranks:
         yield ranks
 
 
