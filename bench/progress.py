@@ -16,11 +16,11 @@ log = logging.getLogger(__name__)
 class StepProgress:
     """Shows how far the cohorts of a run are, and when the run will end.
 
-    The time left in the whole run (ETA) is estimated from the steps so far, as if all cohorts' steps cost the same.
+    The time left in the whole run (ETA) is estimated from the steps so far, as if those of all cells cost the same.
 
     Args:
         num_cohorts: How many cohorts the run will train.
-        num_steps: How many steps they take together.
+        num_steps: How many steps their cells take, all together.
         console: Where the bar is drawn if it is a terminal.
         log_seconds: Time between two log lines where it is not.
     """
@@ -62,9 +62,9 @@ class StepProgress:
 
     def step(self, step: int, members: Sequence[Member]) -> None:
         """A step is done; called by the training loop."""
-        self._done += 1
+        self._done += sum(member.step == step + 1 for member in members)
         now = time.monotonic()
-        left = (now - self._started) / self._done * max(self._num_steps - self._done, 0)
+        left = (now - self._started) / max(self._done, 1) * max(self._num_steps - self._done, 0)
         eta = f"ETA {left / 60:.0f} min" if left > 90 else f"ETA {left:.0f} s"
         self._bar.update(self._task, completed=step + 1, eta=eta)
         if not self._is_terminal and now - self._logged > self._log_seconds:

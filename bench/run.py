@@ -297,7 +297,7 @@ def run_plans(
 
     workspace = planner.workspace
     torch.set_num_threads(planner.params.threads)
-    steps = [max((plan.steps_left for plan in cohort), default=0) for cohort in plans]
+    steps = [sum(plan.steps_left for plan in cohort) for cohort in plans]
     with StepProgress(sum(map(bool, steps)), sum(steps), console) as progress:
         schedule = Schedule(planner, progress, is_fail_fast, ranks)
         schedule.carry_out(plans)

@@ -6,7 +6,14 @@ from rich.console import Console
 
 from bench.progress import StepProgress
 
-MEMBERS = [SimpleNamespace(name="deraining/nafnet/seed0/slkd", terms={"restoration": 0.25, "kl": 0.25})]
+
+def members(step):
+    """What has taken a step, and what resumes at a later one."""
+    terms = {"restoration": 0.25, "kl": 0.25}
+    return [
+        SimpleNamespace(name=f"deraining/nafnet/seed0/{name}", terms=terms, step=at)
+        for name, at in (("slkd", step + 1), ("at", 90))
+    ]
 
 
 def steps(console, log_seconds):
@@ -14,7 +21,7 @@ def steps(console, log_seconds):
         for cohort in ("first", "second"):
             progress.start(cohort, 3)
             for step in range(3):
-                progress.step(step, MEMBERS)
+                progress.step(step, members(step))
 
 
 def test_a_terminal_gets_a_bar_with_the_time_left_and_no_lines(caplog):
