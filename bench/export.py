@@ -100,7 +100,8 @@ def _make(
 
     network = _network(cell, next(iter(scored.values())), planner)
     sha256 = weights_digest(network)
-    about = {"cell": cell.path, "weights_sha256": sha256, "licence": "Apache-2.0"}
+    licence = "as their publisher says" if planner.imported(cell) else "Apache-2.0"
+    about = {"cell": cell.path, "weights_sha256": sha256, "licence": licence}
     files, cost = deploy.write(network, formats, scratch, about), None
     if most_loss is not None:
         eight_bits, cost = _quantise(network, cell, planner, scratch, most_loss)
@@ -170,6 +171,9 @@ def _network(cell: Cell, record: CellRecord, planner: "Planner") -> "Restoration
 
     if cell.role == "reconstruction":
         raise ValueError(f"{cell.path}: this teacher is shown clean images and restores nothing; export another")
+    imported = planner.imported(cell)
+    if imported and imported.loader == "spandrel":
+        raise ValueError(f"{cell.path}: the library spandrel loaded {imported.file}; export it with what it comes from")
     network = load_network(cell, planner)
     if record.weights_sha256 not in ("", weights_digest(network)):
         folder = planner.workspace.results / "cells" / cell.path

@@ -38,7 +38,8 @@ def card(
     own, teacher = costs.get(first.label), costs.get("removal teacher")
     is_smaller = own is not None and teacher is not None and own.params_m < teacher.params_m
     return template.render(
-        export=export, record=first, words=words, own=own, teacher=teacher if is_smaller else None,
+        export=export, record=first, imported=first.config.get("imported"), words=words, own=own,
+        teacher=teacher if is_smaller else None,
         formats=[file.format for file in export.files], scores=_scores(list(scored.values()), beside).markdown(),
         files=_files(export).markdown(), timings=_timings(export).markdown(), origin="\n".join(origin(path, first)),
     )  # fmt: skip

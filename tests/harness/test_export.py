@@ -14,7 +14,7 @@ from bench.deploy import FORMATS, int8, onnx
 from bench.deploy.graph import Graph, example, largest_difference
 from bench.export_record import ExportRecord
 from bench.networks.base import NETWORKS, build_network
-from bench.networks.official import load_official, read_weights
+from bench.networks.official import load_official, official_state, read_weights
 from bench.record import read_cells, read_record, write_record
 
 CELL = "denoising/nafnet/seed0/slkd"
@@ -95,6 +95,31 @@ def test_the_card_has_scores_costs_and_code_that_runs(exported, results, monkeyp
     assert len(blocks) == 3
     for block in blocks:
         subprocess.run([sys.executable, "-c", f"{block}\nassert restored.shape == (1, 3, 321, 481)"], check=True)
+
+
+def test_the_card_of_imported_weights_claims_neither_their_training_nor_their_licence(real_set, tmp_path):
+    torch.save({"params": official_state(build_network("nafnet", "micro", seed=4))}, tmp_path / "official.pth")
+    grid = ["--profile", "smoke", "--data-root", real_set, "--results", tmp_path / "results"]
+    told = ["--weights", tmp_path / "official.pth", "--source", "https://example.org/official"]
+    assert bench("teach", "--task", "denoising", *grid, *told).exit_code == 0
+    teacher = "denoising/nafnet/teachers/removal"
+    done = bench(
+        "export",
+        teacher,
+        "--results",
+        tmp_path / "results",
+        "--size",
+        32,
+        "--format",
+        "safetensors",
+        "--out",
+        tmp_path / "out",
+    )
+    assert done.exit_code == 0, done.exception
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "license: other" in card and "Imported from the file official.pth (https://example.org/official)" in card
+    assert "as their publisher says" in card and "Trained on" not in card and "steps of" not in card
+    assert not re.search(r"\{\{|\n\n\n", card)
 
 
 def test_safetensors_are_weights_to_evaluate(exported, real_set, tmp_path):
