@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from bench import check, crops, data, explain, export, metric_commands, profile, report, run, score
+from bench import budget, check, crops, data, explain, export, metric_commands, profile, report, run, score
 from bench.cost_table import cost_table
 from bench.grid import open_grid, open_recorded
 from bench.record import write_record
@@ -20,6 +20,7 @@ app.command()(check.check)
 app.command()(crops.crops)
 app.command(no_args_is_help=True)(export.export)
 app.command(no_args_is_help=True)(profile.profile)
+app.command(no_args_is_help=True)(budget.budget)
 app.command()(report.report)
 app.add_typer(metric_commands.app, name="metrics")
 

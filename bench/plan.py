@@ -129,16 +129,16 @@ class Planner:
         roles = METHODS[cell.method].pays_for if cell.role == "student" else ()
         if not roles:
             return recipe
-        paid = [self._macs(teacher_cell(cell.task, cell.network, role, self.params)) for role in roles]
+        paid = [self.macs(teacher_cell(cell.task, cell.network, role, self.params)) for role in roles]
         # A step is a forward pass of the student and a backward pass that costs two.
-        return recipe.model_copy(update={"steps": round(recipe.steps * (1 + sum(paid) / (3 * self._macs(cell))))})
+        return recipe.model_copy(update={"steps": round(recipe.steps * (1 + sum(paid) / (3 * self.macs(cell))))})
 
     def recipe(self, cell: Cell) -> Training:
         """What the grid says of a cell's training, completed by the task."""
         data = self.data(cell.task)
         return cell.recipe(self.params).over(data.task.recipe).training(lambda: data.num_training)
 
-    def _macs(self, cell: Cell) -> int:
+    def macs(self, cell: Cell) -> int:
         """Multiply-accumulates of a forward pass of a cell's network; counted unless a run has kept its record."""
         key = cell.network, self.size(cell)
         if key not in self._macs_of:

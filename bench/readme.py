@@ -7,10 +7,11 @@ from pathlib import Path
 from bench import tables
 from bench.cost_table import cost_table
 from bench.family import read_families
+from bench.gpu_hours import GpuHoursRecord, schedule_table
 from bench.main_table import ablation_table, main_tables
 from bench.method_record import methods_page, read_methods
 from bench.published import published_table, read_published
-from bench.record import read_cells, read_networks
+from bench.record import read_cells, read_networks, read_record
 from bench.scoreboard import INPUT_ROW
 from bench.stats_simulations import simulation_tables
 from bench.table import in_order, number
@@ -132,6 +133,11 @@ def _statistics(path: Path) -> str:
     return "\n".join(table.markdown() for table in simulation_tables(path))
 
 
+def _gpu_hours(path: Path) -> str:
+    """What a grid would take on GPUs, by simulation."""
+    return schedule_table(read_record(path, GpuHoursRecord)).markdown()
+
+
 GENERATORS: dict[str, Callable[[Path], str]] = {
     "main": _main,
     "ablations": _ablations,
@@ -145,6 +151,7 @@ GENERATORS: dict[str, Callable[[Path], str]] = {
     "trials": _trials,
     "weights": _weights,
     "statistics": _statistics,
+    "gpu_hours": _gpu_hours,
 }
 
 

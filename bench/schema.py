@@ -7,6 +7,7 @@ from typing import Any
 from bench.crop_record import CropRecord
 from bench.data_set_record import DataSetRecord
 from bench.export_record import ExportRecord
+from bench.gpu_hours import GpuHoursRecord
 from bench.method_record import MethodRecord
 from bench.record import CellRecord, NetworkRecord, ScoresRecord, StrictRecord
 
@@ -19,6 +20,7 @@ RECORDS: dict[str, type[StrictRecord]] = {
     "data_set": DataSetRecord,
     "crop": CropRecord,
     "export": ExportRecord,
+    "gpu_hours": GpuHoursRecord,
 }
 """The model of every kind of record that is kept as a file."""
 
