@@ -37,12 +37,10 @@ class Running(NamedTuple):
     Attributes:
         state: In Slurm's words, such as ``PENDING``.
         where: The node; while it waits, the reason.
-        time: Since it began to run.
     """
 
     state: str
     where: str
-    time: str
 
 
 class CohortJob:
@@ -151,12 +149,12 @@ class Cluster:
             OSError: Slurm does not answer.
         """
         jobs, cohorts = self.jobs(), _cohorts(plans)
-        teachers: dict[str, dict[str, list[Plan]]] = {}
+        behind: dict[str, dict[str, list[Plan]]] = {}
         for name, cohort in cohorts.items():
             if name not in jobs.values():
                 waits_for = "" if cohort[0].cell.role != "student" else _name_of_teachers(cohort[0].cell)
-                teachers.setdefault(waits_for, {})[name] = cohort
-        for waits_for, some in sorted(teachers.items()):  # those that wait for nobody come first
+                behind.setdefault(waits_for, {})[name] = cohort
+        for waits_for, some in sorted(behind.items()):  # those that wait for nobody come first
             before = [job for job, name in jobs.items() if name == waits_for]
             names = list(some)
             for start in range(0, len(names), LARGEST_ARRAY):
@@ -195,12 +193,12 @@ def queue() -> dict[str, Running]:
     Raises:
         OSError: Slurm does not answer.
     """
-    command = ["squeue", "--me", "--noheader", "--array", "--format=%i|%T|%R|%M"]
+    command = ["squeue", "--me", "--noheader", "--array", "--format=%i|%T|%R"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise OSError(f"Slurm does not answer: {done.stderr.strip()}")
     jobs = (line.strip().split("|") for line in done.stdout.splitlines())
-    return {job: Running(state, where, elapsed) for job, state, where, elapsed in jobs}
+    return {job: Running(state, where) for job, state, where in jobs}
 
 
 def _cohorts(plans: Iterable[Plan]) -> dict[str, list[Plan]]:
