@@ -16,7 +16,8 @@ def estimate(cohorts: Sequence[Cohort], planner: Planner, steps_left: Mapping[Ce
         planner: Of the grid they belong to.
         steps_left: The steps of the cells that were planned; of others, all are counted.
     """
-    left = {cell: steps_left.get(cell, planner.training(cell).steps) for cohort in cohorts for cell in cohort.cells}
+    cells = (cell for cohort in cohorts for cell in cohort.cells)
+    left = {cell: steps_left[cell] if cell in steps_left else planner.training(cell).steps for cell in cells}
     teachers = [cell for cell in left if cell.role != "student" and left[cell]]
     students = [cell for cell in left if cell.role == "student" and left[cell]]
     yield f"teachers: {len(teachers):,} to train, {sum(left[cell] for cell in teachers):,} steps"
@@ -24,7 +25,7 @@ def estimate(cohorts: Sequence[Cohort], planner: Planner, steps_left: Mapping[Ce
     shared = alone = 0
     for cohort in cohorts:
         asked: dict[Cell, int] = {}
-        for cell in cohort.cells:
+        for cell in (cell for cell in cohort.cells if left[cell]):
             images = left[cell] * planner.training(cell).batch_size
             for teacher in set(planner.teachers(cell).values()):
                 asked[teacher] = max(asked.get(teacher, 0), images)

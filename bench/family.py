@@ -1,14 +1,17 @@
 """The records of a results folder, by network family: what tables, figures, pages and comparisons are made of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from bench.fairness import unfair
 from bench.ranking import Ranking, rankings
-from bench.record import CellRecord, NetworkRecord, read_cell, read_networks
+from bench.record import CellRecord, NetworkRecord, cell_files, read_cell, read_networks
 from bench.scoreboard import Column, Scoreboard
+
+DEPTH = len(("cells", "TASK", "NETWORK", "SEED", "METHOD", "TEST_SET.json"))
+"""How deep in a results folder runs write records."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +68,30 @@ def read_families(results: Path) -> list[Family]:
     Raises:
         ValueError: A file is not a valid record; the message names it and what is wrong.
     """
-    records: dict[str, dict[Path, CellRecord]] = {}
-    for path in sorted((results / "cells").rglob("*.json")):
-        record = read_cell(path)
-        records.setdefault(record.network, {})[path] = record
-    costs = list(read_networks(results))
-    return [
-        Family(network, of_network, [cost for cost in costs if cost.network == network])
-        for network, of_network in sorted(records.items())
-        if any(record.status == "ok" for record in of_network.values())
-    ]
+    families = (read_family(network, paths, results) for network, paths in files_by_family(results).items())
+    return [family for family in families if family]
+
+
+def read_family(network: str, paths: Iterable[Path], results: Path) -> Family | None:
+    """One family from the files of its records; None where none of them has a score; errors as of `read_families`."""
+    records = {path: read_cell(path) for path in paths}
+    for path, record in records.items():
+        if record.network != network:
+            raise ValueError(f"{path}: a record of {record.network} in the place of one of {network}; move it")
+    costs = [cost for cost in read_networks(results) if cost.network == network]
+    is_scored = any(record.status == "ok" for record in records.values())
+    return Family(network, records, costs) if is_scored else None
+
+
+def files_by_family(results: Path) -> dict[str, list[Path]]:
+    """The files of a results folder's cell records by family, in the order of their names.
+
+    A file tells its family by its place; one that is not where runs write records is read. Errors as of
+    `read_families`.
+    """
+    files: dict[str, list[Path]] = {}
+    for path in cell_files(results):
+        place = path.parts[len(results.parts) :]
+        network = place[2] if len(place) == DEPTH else read_cell(path).network
+        files.setdefault(network, []).append(path)
+    return dict(sorted(files.items()))

@@ -22,6 +22,7 @@ PLUMBING = (
     "bench.faults",
     "bench.record",
     "bench.registry",
+    "bench.stamps",
     "bench.values",
 )
 """Modules that find, configure and store, but compute no number: what they decide is compared by value."""

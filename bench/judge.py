@@ -1,14 +1,16 @@
 """What a run would do: whether the records of a cell are up to date, and what differs where they are not."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from bench.cell import Cell, Cohort
 from bench.config import digest
 from bench.distiller import METHODS
+from bench.ledger import Note
 from bench.plan import Planner
 from bench.record import read_cell
+from bench.stamps import stamps_of
 
 CODE = {"code": "training", "method_code": "method", "scoring_code": "scoring"}
 """What the code does whose digests a configuration has."""
@@ -21,8 +23,8 @@ class Plan:
     """What a run would do with a cell, and why.
 
     Attributes:
-        config: Everything that decides the trained weights.
-        config_sha256: Its digest, kept in the checkpoint.
+        config: Everything that decides the trained weights; empty where the ledger knew that nothing is to be done.
+        config_sha256: Its digest, kept in the checkpoint; likewise.
         steps_left: Optimiser steps that would be taken.
         changes: What differs from records that are there, in words.
         is_needed: Whether its weights are asked for, by a student or by DVC.
@@ -33,8 +35,8 @@ class Plan:
     cell: Cell
     status: Status
     detail: str
-    config: dict[str, Any]
-    config_sha256: str
+    config: dict[str, Any] = field(default_factory=dict)
+    config_sha256: str = ""
     steps_left: int = 0
     changes: tuple[str, ...] = ()
     is_needed: bool = False
@@ -57,13 +59,30 @@ def plans(planner: Planner, cohorts: Iterable[Cohort], are_weights_needed: bool 
         cohorts: The cells.
         are_weights_needed: Whether all weights are asked for, whatever students need.
     """
-    judged = [[judge(planner, cell) for cell in cohort.cells] for cohort in cohorts]
+    judged = _judge_all(planner, list(cohorts))
     training = [plan.cell for cohort in judged for plan in cohort if plan.steps_left]
     needed = {teacher for cell in training for teacher in planner.teachers(cell).values()}
     return [
         [_with_weights(planner, replace(p, is_needed=are_weights_needed or p.cell in needed)) for p in cohort]
         for cohort in judged
     ]
+
+
+def _judge_all(planner: Planner, cohorts: Sequence[Cohort]) -> list[list[Plan]]:
+    """Judges all cells; those that the ledger knows are not looked at."""
+    known = {cell: planner.recall(cell) for cohort in cohorts for cell in cohort.cells}
+    unknown = [cell for cell, detail in known.items() if detail is None]
+    shared = stamps_of(planner.shared_files(unknown))
+    stamps = {cell: stamps_of(planner.files(cell)) for cell in unknown}
+    fresh = {cell: judge(planner, cell) for cell in unknown}
+    notes = {
+        plan.cell.path: Note(plan.detail, stamps[plan.cell]) if plan.status == "up to date" else None
+        for plan in fresh.values()
+    }
+    if notes:
+        planner.ledger.update(notes, shared)
+    plans = fresh | {cell: Plan(cell, "up to date", detail) for cell, detail in known.items() if detail is not None}
+    return [[plans[cell] for cell in cohort.cells] for cohort in cohorts]
 
 
 def judge_again(planner: Planner, plan: Plan) -> Plan:
@@ -101,7 +120,8 @@ def _with_weights(planner: Planner, plan: Plan) -> Plan:
         return plan
     steps = planner.training(plan.cell).steps
     detail = "its records are up to date, but its weights are gone"
-    return replace(plan, status="run", detail=detail, steps_left=steps)
+    config, sha256 = planner.resolve(plan.cell), planner.identity(plan.cell)
+    return replace(plan, status="run", detail=detail, config=config, config_sha256=sha256, steps_left=steps)
 
 
 def _changes(planner: Planner, cell: Cell, test_set: str, config: dict[str, Any]) -> list[str]:

@@ -1,81 +1,109 @@
-"""What was found up to date is known at once, without importing a network, while none of its files has changed.
+"""What was found up to date, cell by cell, is known at once while none of the files has changed that were looked at.
 
 Files count as unchanged while their sizes and modification times are the same; a folder has them too, and changes when
 a file is added or removed. The ledger may be deleted at any time.
 """
 
 import json
-import os
-import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-
-import psutil
+from typing import NamedTuple
 
 from bench.atomic import write_atomically
-from bench.config import digest
+from bench.cell import Workspace
+from bench.config import Params, digest
+from bench.stamps import Stamps, are_same, has_source_changed, own_sources, stamps_of
 
-NUM_ANSWERS = 20
-"""How many questions a ledger remembers."""
+AXES = dict.fromkeys(("tasks", "networks", "methods", "seeds", "teacher"), ())
+"""What a grid says of which cells it has: each of them is the same in a larger grid."""
+NUM_REQUESTS = 20
+"""How many requests a ledger remembers."""
 
-Stamp = list[int] | None
+
+class Note(NamedTuple):
+    """What is known of a cell that was up to date.
+
+    Attributes:
+        detail: What was to be said of it.
+        stamps: Those of its own files, before they were read.
+    """
+
+    detail: str
+    stamps: Stamps
 
 
 class Ledger:
-    """The answers of one folder of runs.
+    """The cells of one folder of runs that were up to date, and the requests that had nothing to do.
+
+    It knows nothing where anything differs that all of its cells depend on: parameters, images, the program's source.
 
     Args:
-        path: The ledger's file.
-        question: Everything beside files that decides what a run would do: parameters, filters, places.
+        params: The grid; its axes do not matter.
+        workspace: Where its files are.
     """
 
-    def __init__(self, path: Path, question: str) -> None:
-        self._path = path
-        self._question = digest(question)
+    def __init__(self, params: Params, workspace: Workspace) -> None:
+        self._path = workspace.runs / "ledger.json"
+        places = (workspace.results, workspace.runs, workspace.data, workspace.datasets)
+        self._circumstances = digest(repr((params.model_copy(update=AXES), places)))
+        self._shared: Stamps = {}
+        self._cells: dict[str, Note] = {}
+        self._requests: dict[str, Stamps] = {}
+        self._read()
 
-    def is_settled(self) -> bool:
-        """Whether everything was up to date when this was asked last, and no file has changed since."""
-        stamps = self._answers().get(self._question, {})
-        return bool(stamps) and all(_stamp(path) == stamp for path, stamp in stamps.items())
+    def is_settled(self, request: str) -> bool:
+        """Whether a request had nothing to do when it was made last, and no file of any cell has changed since."""
+        own = self._requests.get(request)
+        return own is not None and all(map(are_same, (own, *(note.stamps for note in self._cells.values()))))
 
-    def settle(self, files: Iterable[Path]) -> None:
-        """Notes that everything is up to date.
+    def recall(self, cell: str) -> str | None:
+        """What was to be said of a cell that was up to date; None where it was not, or its own files have changed."""
+        note = self._cells.get(cell)
+        return note.detail if note and are_same(note.stamps) else None
+
+    def update(self, judged: Mapping[str, Note | None], shared: Stamps) -> None:
+        """Notes cells that were looked at; nothing is noted where the source changed after the program was started.
 
         Args:
-            files: All files and folders that were looked at, those that are not there included. The source of the
-                program is added; nothing is noted where that changed after the program was started.
+            judged: What is known of each; None where it is not up to date.
+            shared: The stamps that what decides about all of them had before it was read; the source is added.
         """
-        sources = own_sources()
-        started = 1e9 * psutil.Process().create_time()
-        if any((stamp := _stamp(path)) is None or stamp[1] > started for path in sources):
+        if has_source_changed() or any(self._shared.get(path, stamp) != stamp for path, stamp in shared.items()):
             return
-        answers = self._answers()
-        answers.pop(self._question, None)
-        answers[self._question] = {str(path): _stamp(path) for path in {*files, *sources}}
-        newest = dict(list(answers.items())[-NUM_ANSWERS:])
-        write_atomically(self._path, json.dumps(newest).encode())
+        if not all(judged.values()):
+            self._requests.clear()
+        self._cells = {cell: note for cell, note in {**self._cells, **judged}.items() if note}
+        self._shared = {**self._shared, **shared, **stamps_of(own_sources())}
+        self._write()
 
-    def _answers(self) -> dict[str, dict[str, Stamp]]:
-        """By question, the stamps of the files; a ledger that is damaged or missing knows nothing."""
+    def settle(self, request: str, cells: Iterable[str], files: Iterable[Path]) -> None:
+        """Notes that a request has nothing to do, if all of its cells are known.
+
+        Args:
+            request: Everything that decides which cells it is about.
+            cells: These.
+            files: What it needs beside their own files.
+        """
+        if self._cells.keys() >= set(cells):
+            kept = [(known, stamps) for known, stamps in self._requests.items() if known != request]
+            self._requests = dict([*kept, (request, stamps_of(files))][-NUM_REQUESTS:])
+            self._write()
+
+    def _read(self) -> None:
+        """Takes over what the file knows; one that is damaged, missing or of other circumstances knows nothing."""
         try:
-            answers = json.loads(self._path.read_bytes())
-        except (OSError, ValueError):
-            return {}
-        is_whole = isinstance(answers, dict) and all(isinstance(stamps, dict) for stamps in answers.values())
-        return answers if is_whole else {}
+            known = json.loads(self._path.read_bytes())
+            cells = {cell: Note(*note) for cell, note in known["cells"].items()}
+            if known["circumstances"] == self._circumstances and are_same(known["shared"]):
+                self._shared, self._cells, self._requests = known["shared"], cells, dict(known["requests"])
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return
 
-
-def _stamp(path: str | Path) -> Stamp:
-    """Size and modification time; None where there is no such file."""
-    try:
-        status = os.stat(path)  # noqa: PTH116 - thousands of files
-    except OSError:
-        return None
-    return [status.st_size, status.st_mtime_ns]
-
-
-def own_sources() -> set[Path]:
-    """The source of this program: modules outside the standard library and installed packages, extensions included."""
-    files = {Path(getattr(module, "__file__", None) or "") for module in tuple(sys.modules.values())}
-    own = {path for path in files if path.is_absolute() and path.suffix == ".py"}
-    return {path for path in own if "site-packages" not in path.parts and not path.is_relative_to(sys.base_prefix)}
+    def _write(self) -> None:
+        content = {
+            "circumstances": self._circumstances,
+            "shared": self._shared,
+            "cells": self._cells,
+            "requests": self._requests,
+        }
+        write_atomically(self._path, json.dumps(content).encode())

@@ -20,6 +20,7 @@ from bench.evaluate import score
 from bench.fingerprint import UNNAMED, Definition, Roots, fingerprint
 from bench.imported import ImportedTeacher
 from bench.ingredients import initial_network, new_distiller, training_batch
+from bench.ledger import Ledger
 from bench.metrics.metric import METRICS, WEIGHTS
 from bench.metrics.protocol import Protocol
 from bench.networks.base import NETWORKS, RestorationNetwork
@@ -27,6 +28,7 @@ from bench.perceptual import VGG19Weights
 from bench.record import read_cell, read_network
 from bench.registry import UnknownNameError
 from bench.sources import TaskData
+from bench.stamps import Stamps, stamps_of
 from bench.tasks.base import TASKS
 from bench.train import Member, fit
 
@@ -44,6 +46,7 @@ class Planner:
         self._imported: dict[Cell, ImportedTeacher | None] = {}
         self._described: dict[tuple[str, str, bool], RestorationNetwork] = {}
         self._identities: dict[Cell, str] = {}
+        self._on_record: dict[Cell, tuple[Stamps, frozenset[str]]] = {}
         self._macs_of: dict[tuple[str, str], int] = {}
         self.vgg19 = VGG19Weights.find() if params.perceptual == "vgg19" else None
 
@@ -174,7 +177,14 @@ class Planner:
         imported = self.imported(cell)
         if imported:
             about = {"task": cell.task, "role": cell.role, "network": cell.network, "threads": self.params.threads}
-            return about | {"imported": imported.identity}
+            config = about | {"imported": imported.identity}
+        else:
+            config = self._resolve_trained(cell)
+        if cell not in self._identities:
+            self._identities[cell] = digest(config)
+        return config
+
+    def _resolve_trained(self, cell: Cell) -> dict[str, Any]:
         perceptual = self.perceptual(cell)
         asked = {role: self.identity(teacher) for role, teacher in self.teachers(cell).items() if role != "perceptual"}
         return {
@@ -212,7 +222,7 @@ class Planner:
     def identity(self, cell: Cell) -> str:
         """The digest of a cell's configuration."""
         if cell not in self._identities:
-            self._identities[cell] = digest(self.resolve(cell))
+            self.resolve(cell)
         return self._identities[cell]
 
     def training_code(self, cell: Cell) -> Roots:
@@ -301,26 +311,39 @@ class Planner:
             asked: Digest of the weights that were asked.
         """
         teacher = next((teacher for known, teacher in self.teachers(cell).items() if known == role), None)
-        paths = [self.workspace.record(teacher, name) for name in self.data(cell.task).test_sets] if teacher else []
-        known = {read_cell(path).weights_sha256 for path in paths if path.exists()} - {""}
+        known = self._weights_on_record(teacher) if teacher else frozenset()
         return bool(known) and asked not in known
 
-    def files(self, cells: Iterable[Cell]) -> set[Path]:
-        """The files beside code that decide whether some cells are up to date, whether they are there or not.
+    def _weights_on_record(self, teacher: Cell) -> frozenset[str]:
+        """Digests of the weights that are on record of a teacher, read again where a record has changed."""
+        paths = [self.workspace.record(teacher, name) for name in self.data(teacher.task).test_sets]
+        stamps = stamps_of(paths)
+        if teacher not in self._on_record or self._on_record[teacher][0] != stamps:
+            weights = frozenset(read_cell(path).weights_sha256 for path in paths if path.exists()) - {""}
+            self._on_record[teacher] = stamps, weights
+        return self._on_record[teacher][1]
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """What is known to be up to date."""
+        return Ledger(self.params, self.workspace)
+
+    def recall(self, cell: Cell) -> str | None:
+        """What was to be said of a cell that is known to be up to date, with all that it asks; None where it is not."""
+        asked = dict.fromkeys(self.teachers(cell).values())
+        return None if None in map(self.ledger.recall, (one.path for one in asked)) else self.ledger.recall(cell.path)
+
+    def files(self, cell: Cell) -> list[Path]:
+        """The files that decide whether a cell is up to date and no other, whether they are there or not."""
+        own = (self.workspace.record(cell, test_set) for test_set in self.data(cell.task).test_sets)
+        return [*own, self.workspace.imported(cell)]
+
+    def shared_files(self, cells: Iterable[Cell]) -> set[Path]:
+        """The files beside code that decide whether many cells are up to date.
 
         Their folders are among them: these change when a file is added.
         """
-        cells = list(cells)
-        sets = {cell.task: self.data(cell.task) for cell in cells}
-        items = (
-            item
-            for data in sets.values()
-            for pairs in (data.training, *data.test_sets.values())
-            for item in pairs.items
-        )
-        found = {picture.path for item in items for picture in item.pictures}
-        for cell in cells:
-            found.add(self.workspace.imported(cell))
-            found.update(self.workspace.record(cell, test_set) for test_set in sets[cell.task].test_sets)
-        found.update((self.workspace.results / "tables").glob("*"))
-        return found | {path.parent for path in found} | {WEIGHTS, *WEIGHTS.glob("*")}
+        sets = map(self.data, {cell.task for cell in cells})
+        items = (item for data in sets for pairs in (data.training, *data.test_sets.values()) for item in pairs.items)
+        found = {picture.path for item in items for picture in item.pictures} | {*WEIGHTS.glob("*"), WEIGHTS}
+        return found | {path.parent for path in found}

@@ -6,11 +6,11 @@ from hashlib import sha256
 
 from bench.datasets.items import Item
 from bench.datasets.leaks import find_leaks
-from bench.datasets.stamps import remembered
 from bench.datasets.verify import Finding, check_items
 from bench.judge import Plan
 from bench.plan import Planner
 from bench.sources import TaskData
+from bench.stamps import remembered
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +60,7 @@ def _too_small(items: Sequence[Item], crop_size: int) -> Iterator[Finding]:
 
 def _leaks(training: Sequence[Item], tests: Sequence[Item]) -> Iterator[Finding]:
     paths = {picture.path for item in (*training, *tests) for picture in item.pictures}
-    trained_on = sha256("\n".join(sorted(item.name for item in training)).encode(errors="surrogateescape"))
-    leaks = remembered(f"leaks v1 into {trained_on.hexdigest()}", paths, lambda: "\n".join(find_leaks(training, tests)))
+    names = [sorted(item.name for item in items) for items in (training, tests)]
+    sets = sha256(repr(names).encode(errors="surrogateescape")).hexdigest()
+    leaks = remembered(f"leaks v2 {sets}", paths, lambda: "\n".join(find_leaks(training, tests)))
     yield from (Finding("warning", leak) for leak in leaks.splitlines())

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -248,7 +249,14 @@ def read_scores(path: Path) -> ScoresRecord:
 
 def read_cells(results: Path) -> Iterator[CellRecord]:
     """All cell records of a results folder, in the order of their paths."""
-    return map(read_cell, sorted((results / "cells").rglob("*.json")))
+    return map(read_cell, cell_files(results))
+
+
+def cell_files(results: Path) -> list[Path]:
+    """The files of all cell records of a results folder, in the order of their paths."""
+    folders = os.walk(results / "cells")
+    found = (Path(folder, name) for folder, _, names in folders for name in names if name.endswith(".json"))
+    return sorted(found, key=lambda path: path.parts)
 
 
 def find_records(name: str, results: Path) -> list[Path]:

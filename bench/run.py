@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
-from rich.table import Column, Table
 
 from bench.cell import Filters, Workspace
-from bench.config import Params
+from bench.config import Params, digest
 from bench.grid import key_and_value, open_grid, with_methods, with_teachers
 from bench.jobs import as_arguments, group, run_jobs
 from bench.ledger import Ledger
@@ -260,9 +259,8 @@ def _run_grid(
     is_fail_fast: bool,
     ranks: "Ranks | None" = None,
 ) -> dict[str, Exception]:
-    question = repr((grid, workspace, filters, is_teachers_only))
-    ledger = Ledger(workspace.runs / "ledger.json", question)
-    if ledger.is_settled():
+    request = digest(repr((grid, filters, is_teachers_only)))
+    if Ledger(grid, workspace).is_settled(request):
         show_tables(workspace.results)
         return {}
     from bench import judge
@@ -281,7 +279,8 @@ def _run_grid(
     if not group() and not failures and all(plan.status == "up to date" for cohort in plans for plan in cohort):
         cells = [cell for cohort in cohorts for cell in cohort.cells]
         weights = {workspace.checkpoint(cell) for cell in cells if is_teachers_only}
-        ledger.settle(planner.files(cells) | weights)
+        tables = (workspace.results / "tables").glob("*")
+        planner.ledger.settle(request, (cell.path for cell in cells), weights.union(tables))
     return failures
 
 
@@ -346,12 +345,13 @@ def _show(grid: Params, workspace: Workspace, filters: Filters) -> None:
     cohorts = planner.cohorts(filters)
     missing = {task: planner.data(task).missing() for task in dict.fromkeys(c.cells[0].task for c in cohorts)}
     planned = judge.plans(planner, [cohort for cohort in cohorts if not missing[cohort.cells[0].task]])
-    table = Table(Column("cell", no_wrap=True), Column("would", no_wrap=True), "detail", box=None)
-    for plan in (plan for cohort in planned for plan in cohort):
-        table.add_row(plan.cell.path, plan.status, plan.text)
-    for cell in (cell for cohort in cohorts for cell in cohort.cells if missing[cell.task]):
-        table.add_row(cell.path, "lacks data", f"{planner.training(cell).steps:,} steps")
-    console.print(table, highlight=False)
+    rows = [("cell", "would", "detail")]
+    rows += [(plan.cell.path, plan.status, plan.text) for cohort in planned for plan in cohort]
+    lacking = (cell for cohort in cohorts for cell in cohort.cells if missing[cell.task])
+    rows += [(cell.path, "lacks data", f"{planner.training(cell).steps:,} steps") for cell in lacking]
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    for cell, would, detail in rows:
+        print(f"{cell:{widths[0]}}  {would:{widths[1]}}  {detail}".rstrip())
     for reason in dict.fromkeys(reason for reasons in missing.values() for reason in reasons):
         show(f"missing: {reason}")
     left = {plan.cell: plan.steps_left for cohort in planned for plan in cohort}

@@ -1,19 +1,25 @@
 """Paper-style tables, rendered from records alone."""
 
+import json
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy
 import pandas as pd
+import scipy
 
 from bench.atomic import write_atomically
 from bench.effects import effect_table
 from bench.fairness import cautions
-from bench.family import Family, read_families
+from bench.family import Family, files_by_family, read_family
 from bench.ranking import ranking_tables
 from bench.record import TEACHER_ROWS, CellRecord, NetworkRecord
 from bench.scoreboard import Scoreboard
+from bench.stamps import has_source_changed, remembered
 from bench.table import METRIC_TITLES, Table
 
+VERSIONS = f"Python {sys.version}, numpy {numpy.__version__}, pandas {pd.__version__}, scipy {scipy.__version__}"
 REFUSED = "refused, the comparison is not fair"
 FILES = {".md": "", ".tex": "% ", "_effects.md": "", "_effects.tex": "% ", "_ranking.md": "", "_ranking.tex": "% "}
 """The files of tables of a network family by suffix, and how lines begin that are no table."""
@@ -22,18 +28,27 @@ FILES = {".md": "", ".tex": "% ", "_effects.md": "", "_effects.tex": "% ", "_ran
 def render(results: Path) -> dict[Path, str]:
     """Every table file of a results folder, by path; nothing is written.
 
-    Where students of a network family cannot be compared, its files hold the reasons alone: see `refused`.
+    Where students of a network family cannot be compared, its files hold the reasons alone: see `refused`. Of a family
+    with many records, what was rendered is remembered until one of them changes, or the program's source.
     """
     files: dict[Path, str] = {}
-    for family in read_families(results):
-        if family.unfair:
-            lines = [f"**{family.network}: {REFUSED}**", "", *(f"- {reason}" for reason in family.unfair)]
-            marks = FILES | {".csv": "# "}
-            texts = {suffix: "".join(f"{mark}{line}\n" for line in lines) for suffix, mark in marks.items()}
-        else:
-            texts = _texts(family)
-        files |= {results / "tables" / f"{family.network}{suffix}": text for suffix, text in texts.items()}
+    for network, paths in files_by_family(results).items():
+        texts = json.loads(_remembered_texts(network, paths, results))
+        files |= {results / "tables" / f"{network}{suffix}": text for suffix, text in texts.items()}
     return files
+
+
+def _remembered_texts(network: str, paths: Sequence[Path], results: Path) -> str:
+    """The files of one network family as JSON."""
+    kind = f"tables of {network} in {results.absolute()} by {VERSIONS}"
+    values = (path.with_suffix(".csv") for path in paths)
+    files = [*paths, *values, *(results / "networks").glob("*.json"), *Path(__file__).parent.rglob("*.py")]
+    return remembered(
+        kind,
+        files,
+        lambda: json.dumps(_texts(read_family(network, paths, results))),
+        is_lasting=lambda _: not has_source_changed(),
+    )
 
 
 def refused(files: Mapping[Path, str]) -> list[str]:
@@ -42,8 +57,14 @@ def refused(files: Mapping[Path, str]) -> list[str]:
     return [line.removeprefix("- ") for page in pages for line in page.splitlines() if line.startswith("- ")]
 
 
-def _texts(family: Family) -> dict[str, str]:
-    """The files of one network family, by suffix."""
+def _texts(family: Family | None) -> dict[str, str]:
+    """The files of one network family, by suffix; none where it has no score."""
+    if family is None:
+        return {}
+    if family.unfair:
+        lines = [f"**{family.network}: {REFUSED}**", "", *(f"- {reason}" for reason in family.unfair)]
+        marks = FILES | {".csv": "# "}
+        return {suffix: "".join(f"{mark}{line}\n" for line in lines) for suffix, mark in marks.items()}
     board = family.board
     effects = effect_table(board)
     shown = {"": [result_table(family)], "_effects": [effects] if effects else []}

@@ -17,7 +17,7 @@ from bench.datasets.images import Pixels
 from bench.datasets.items import Item
 from bench.datasets.leaks import READ_AT_ONCE, find_leaks
 from bench.datasets.pictures import MatBlock, Picture
-from bench.datasets.stamps import remembered
+from bench.stamps import remembered
 
 SUFFIXES: Mapping[str, tuple[str, ...]] = {
     "PNG": (".png",),

@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.datasets import stamps
+from bench import stamps
 from bench.datasets.images import digest
-from bench.datasets.stamps import cache_folder, content_digest, remembered
+from bench.datasets.stamps import content_digest
+from bench.stamps import cache_folder, remembered
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.datasets import stamps, verify
+from bench import stamps
+from bench.datasets import verify
 from bench.datasets.alignment import best_shift
 from bench.datasets.averaging import averaging_exponent
 from bench.datasets.base import DATASETS, Shelf, Split
