@@ -20,6 +20,7 @@ from bench.step_cost import Course, Setting
 
 CHECKPOINT_SHARE = 0.01
 ANSWER_SECONDS = 3.0
+RECALLED_SHARE = 0.1
 METHODS = ["scratch", "output_kd", "fitnet", "slkd", "fakd", "csd", "wkd", "at", "sp", "rkd", "kdsr", "skd"]
 
 
@@ -45,7 +46,7 @@ def finished(tmp_path_factory):
     """Options of a grid of 1,000 cells whose records are there: made up, but as their configuration wants them."""
     folder = tmp_path_factory.mktemp("grid")
     grid = load_params(Path("params.yaml")).model_dump(mode="json")
-    grid |= {"methods": METHODS, "seeds": list(range(11)), "teacher": ["trained"]}
+    grid |= {"methods": METHODS, "seeds": list(range(21)), "teacher": ["trained"]}
     (folder / "grid.yaml").write_text(yaml.safe_dump(grid))
     params, workspace = open_grid(None, folder / "grid.yaml", results=folder / "results")
     planner = Planner(params, workspace)
@@ -71,3 +72,20 @@ def test_the_answer_that_a_thousand_cells_are_up_to_date(benchmark, ratios, note
     notes("seconds for the first answer on 1,000 cells, which renders tables", time.monotonic() - started)
     benchmark.pedantic(answer, rounds=3)
     ratios("seconds for the answer that 1,000 cells are up to date", benchmark.stats.stats.median, ANSWER_SECONDS)
+
+
+@pytest.mark.benchmark(group="ratios")
+def test_judging_cells_again(benchmark, ratios, finished):
+    """Cell by cell, as where others are to be run: no record is read of those that the ledger knows."""
+    grid, workspace = open_grid(None, Path(finished[2]), results=Path(finished[4]))
+
+    def judge() -> None:
+        planner = Planner(grid, workspace)
+        assert all(p.status == "up to date" for cohort in plans(planner, planner.cohorts(Filters())) for p in cohort)
+
+    (workspace.runs / "ledger.json").unlink(missing_ok=True)
+    started = time.monotonic()
+    judge()
+    first = time.monotonic() - started
+    benchmark.pedantic(judge, rounds=3)
+    ratios("judging 1,000 cells again / for the first time", benchmark.stats.stats.median / first, RECALLED_SHARE)

@@ -2,16 +2,18 @@
 
 import itertools
 import json
+import time
 
 import numpy as np
 import pytest
 
-from bench import tables
+from bench import stamps, tables
 from tests.harness.test_tables import record
 
 TASKS, NETWORKS, NUM_METHODS, NUM_SEEDS, NUM_SETS, NUM_IMAGES = 4, ("nafnet", "restormer"), 25, 10, 5, 100
 METRICS = {"psnr_db": "psnr:rgb|v1", "ssim": "ssim:rgb|v1"}
 SECONDS = 5.0
+REMEMBERED_SHARE = 0.2
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +51,16 @@ def test_tables_of_ten_thousand_records(benchmark, ratios, results):
     files = benchmark.pedantic(tables.render, (results,), rounds=2, warmup_rounds=1)
     assert {path.name for path in files} >= {"nafnet_ranking.md", "restormer_effects.tex", "restormer.csv"}
     ratios("seconds for the tables of 10,000 records", benchmark.stats.stats.min, SECONDS)
+
+
+@pytest.mark.benchmark(group="ratios")
+def test_tables_that_were_rendered_before(benchmark, ratios, results, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(stamps, "SMALL", 0)
+    started = time.monotonic()
+    files = tables.render(results)
+    first = time.monotonic() - started
+    assert benchmark.pedantic(tables.render, (results,), rounds=3) == files
+    ratios(
+        "tables of unchanged records again / for the first time", benchmark.stats.stats.min / first, REMEMBERED_SHARE
+    )
