@@ -7,20 +7,24 @@ from pathlib import Path
 
 import pytest
 import yaml
+from rich.console import Console
 
-from bench.cell import Filters
+import bench.schedule
+from bench.cell import Filters, Workspace
 from bench.checkpoint import write_checkpoint
 from bench.cohort import _record, _run_info
 from bench.config import Params, load_params
 from bench.grid import open_grid
 from bench.judge import plans
 from bench.plan import Planner
+from bench.progress import StepProgress
 from bench.record import write_record
 from bench.step_cost import Course, Setting
 
 CHECKPOINT_SHARE = 0.01
 ANSWER_SECONDS = 3.0
 RECALLED_SHARE = 0.1
+SCHEDULING_SECONDS = 0.2
 METHODS = ["scratch", "output_kd", "fitnet", "slkd", "fakd", "csd", "wkd", "at", "sp", "rkd", "kdsr", "skd"]
 
 
@@ -89,3 +93,20 @@ def test_judging_cells_again(benchmark, ratios, finished):
     first = time.monotonic() - started
     benchmark.pedantic(judge, rounds=3)
     ratios("judging 1,000 cells again / for the first time", benchmark.stats.stats.median / first, RECALLED_SHARE)
+
+
+@pytest.mark.benchmark(group="ratios")
+def test_scheduling_a_thousand_cohorts(benchmark, ratios, tmp_path, monkeypatch):
+    """Judging, locks, logs, judging again: all but training, scoring and records."""
+    grid = load_params(Path("params.yaml"), {"tasks": ["denoising"], "methods": ["scratch"], "seeds": range(1000)})
+    planner = Planner(grid, Workspace(tmp_path / "results", tmp_path / "runs"))
+    monkeypatch.setattr(bench.schedule, "run_cohort", lambda *arguments: {})
+
+    def schedule() -> None:
+        judged = plans(planner, planner.cohorts(Filters()))
+        assert len(judged) == 1000
+        with StepProgress(0, 0, Console(quiet=True)) as progress:
+            bench.schedule.Schedule(planner, progress).carry_out(judged)
+
+    benchmark.pedantic(schedule, rounds=1)
+    ratios("seconds to schedule a cohort", benchmark.stats.stats.min / 1000, SCHEDULING_SECONDS)

@@ -1,6 +1,7 @@
 """Several ranks train what one process trains: with torchrun, and on their own."""
 
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -171,6 +172,21 @@ def test_a_rank_that_is_killed_ends_the_others_and_costs_no_more_than_a_checkpoi
     assert step > 0
     run(words, tmp_path, 2)
     assert torch.load(checkpoint(tmp_path, "scratch"), weights_only=True)["step"] == 400
+
+
+@pytest.mark.slow
+def test_a_disk_that_is_full_is_named_and_loses_nothing(real_set, tmp_path):
+    words = options(real_set, ("fitnet",), steps=60)
+    run(words, tmp_path / "whole", 2)
+    teachers_of(tmp_path / "whole", tmp_path / "full")
+    known = set((tmp_path / "full").rglob("*.*"))
+    limit = f"ulimit -f 200; exec {shlex.join(command(words, tmp_path / 'full', 2))}"  # no file of over 200 blocks
+    done = subprocess.run(["bash", "-c", limit], text=True, capture_output=True, check=False)
+    told = done.stdout + done.stderr
+    assert done.returncode != 0 and "File too large" in told and "rank 0 could not go on" in told, told
+    assert known <= set((tmp_path / "full").rglob("*.*")) and not checkpoint(tmp_path / "full").exists()
+    run(words, tmp_path / "full", 2)
+    assert difference(tmp_path / "whole", tmp_path / "full", "fitnet") < 1e-6
 
 
 def checkpoint(results, method="fitnet"):

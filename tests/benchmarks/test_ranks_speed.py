@@ -1,0 +1,39 @@
+"""Whether two processes that train together use two cores as well as one process with two threads."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SHARE = 1 / 0.9
+FEW, MANY = 20, 80
+SETTINGS = ("train.batch_size=8", "train.crop_size=64", "teachers.removal.steps=3", "teachers.reconstruction.steps=3")
+METHODS = ("scratch", "output_kd", "slkd")
+
+
+def seconds(results: Path, num_ranks: int, threads: int, steps: int) -> float:
+    """How long a small cohort takes from the start of the program to its tables."""
+    settings = [*SETTINGS, f"threads={threads}", f"train.steps={steps}"]
+    words = ["--profile", "smoke", "--task", "denoising", "--network", "nafnet", "--teacher", "trained"]
+    words += [word for setting in settings for word in ("--set", setting)]
+    words += [word for method in METHODS for word in ("--method", method)]
+    start = ("-m", "torch.distributed.run", f"--nproc-per-node={num_ranks}") if num_ranks > 1 else ()
+    started = time.monotonic()
+    command = [sys.executable, *start, "-m", "bench.run", *words, "--results", str(results)]
+    subprocess.run(command, check=True, capture_output=True)
+    return time.monotonic() - started
+
+
+@pytest.mark.benchmark(group="ratios")
+def test_two_ranks_beside_two_threads(benchmark, ratios, tmp_path):
+    """By the difference of longer and shorter trainings, which have all else in common."""
+    taken = {
+        (ranks, steps): seconds(tmp_path / f"{ranks}_{steps}", ranks, 3 - ranks, steps)
+        for ranks in (1, 2)
+        for steps in (FEW, MANY)
+    }
+    threads, ranks = (taken[number, MANY] - taken[number, FEW] for number in (1, 2))
+    benchmark.pedantic(lambda: None, rounds=1)
+    ratios("steps of two ranks / of one with two threads", ranks / threads, SHARE)
