@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -339,11 +340,14 @@ class Planner:
         return [*own, self.workspace.imported(cell)]
 
     def shared_files(self, cells: Iterable[Cell]) -> set[Path]:
-        """The files beside code that decide whether many cells are up to date.
+        """The files that decide whether many cells are up to date: images, metrics' weights, the source of methods.
 
         Their folders are among them: these change when a file is added.
         """
+        cells = list(cells)
         sets = map(self.data, {cell.task for cell in cells})
         items = (item for data in sets for pairs in (data.training, *data.test_sets.values()) for item in pairs.items)
         found = {picture.path for item in items for picture in item.pictures} | {*WEIGHTS.glob("*"), WEIGHTS}
+        specs = map(find_spec, fingerprint(*{METHODS[cell.method] for cell in cells}))
+        found |= {Path(spec.origin) for spec in specs if spec and spec.origin}
         return found | {path.parent for path in found}

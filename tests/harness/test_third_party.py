@@ -45,6 +45,13 @@ def test_a_dotted_path_joins_the_grid(my_lab, make_params, workspace):
     assert {cell.method for cell in cohort.cells} == {"edge_kd", "scratch"}
 
 
+def test_a_cell_depends_on_the_source_of_its_method_wherever_that_is(my_lab, make_params, workspace):
+    grid, wanted = with_methods(make_params(), ["my_lab.edge_kd"])
+    planner = Planner(grid, workspace)
+    files = planner.shared_files(cell for cohort in planner.cohorts(Filters(methods=wanted)) for cell in cohort.cells)
+    assert {MY_LAB / "my_lab" / "edge_kd.py", ROOT / "bench" / "losses.py"} <= files
+
+
 def test_a_path_that_is_given_twice_is_found_twice(my_lab):
     assert METHODS.load("my_lab.edge_kd") == METHODS.load("my_lab.edge_kd") == ["edge_kd"]
     assert METHODS.load("my_lab") == ["edge_kd"], "and so is the package that it is in"
