@@ -7,7 +7,6 @@ from typing import Any, Literal
 from bench.cell import Cell, Cohort
 from bench.config import digest
 from bench.distiller import METHODS
-from bench.ledger import Note
 from bench.plan import Planner
 from bench.record import read_cell
 from bench.stamps import stamps_of
@@ -71,17 +70,17 @@ def plans(planner: Planner, cohorts: Iterable[Cohort], are_weights_needed: bool 
 def _judge_all(planner: Planner, cohorts: Sequence[Cohort]) -> list[list[Plan]]:
     """Judges all cells; those that the ledger knows are not looked at."""
     known = {cell: planner.recall(cell) for cohort in cohorts for cell in cohort.cells}
-    unknown = [cell for cell, detail in known.items() if detail is None]
+    unknown = [cell for cell, note in known.items() if note is None]
     shared = stamps_of(planner.shared_files(unknown))
-    stamps = {cell: stamps_of(planner.files(cell)) for cell in unknown}
-    fresh = {cell: judge(planner, cell) for cell in unknown}
-    notes = {
-        plan.cell.path: Note(plan.detail, stamps[plan.cell]) if plan.status == "up to date" else None
-        for plan in fresh.values()
-    }
-    if notes:
+    before = {cell: planner.note(cell) for cell in unknown}
+    plans = {cell: judge(planner, cell) for cell in unknown}
+    if plans:
+        notes = {
+            cell.path: before[cell]._replace(detail=plan.detail) if plan.status == "up to date" else None
+            for cell, plan in plans.items()
+        }
         planner.ledger.update(notes, shared)
-    plans = fresh | {cell: Plan(cell, "up to date", detail) for cell, detail in known.items() if detail is not None}
+    plans |= {cell: Plan(cell, "up to date", note.detail) for cell, note in known.items() if note}
     return [[plans[cell] for cell in cohort.cells] for cohort in cohorts]
 
 

@@ -6,6 +6,7 @@ a file is added or removed. The ledger may be deleted at any time.
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,10 +27,12 @@ class Note(NamedTuple):
     Attributes:
         detail: What was to be said of it.
         stamps: Those of its own files, before they were read.
+        asked: A digest of the stamps of its teachers' files.
     """
 
     detail: str
     stamps: Stamps
+    asked: str
 
 
 class Ledger:
@@ -56,10 +59,10 @@ class Ledger:
         own = self._requests.get(request)
         return own is not None and all(map(are_same, (own, *(note.stamps for note in self._cells.values()))))
 
-    def recall(self, cell: str) -> str | None:
-        """What was to be said of a cell that was up to date; None where it was not, or its own files have changed."""
+    def recall(self, cell: str) -> Note | None:
+        """What is known of a cell; None where it was not up to date, or its own files have changed."""
         note = self._cells.get(cell)
-        return note.detail if note and are_same(note.stamps) else None
+        return note if note and are_same(note.stamps) else None
 
     def update(self, judged: Mapping[str, Note | None], shared: Stamps) -> None:
         """Notes cells that were looked at; nothing is noted where the source changed after the program was started.
@@ -70,11 +73,13 @@ class Ledger:
         """
         if has_source_changed() or any(self._shared.get(path, stamp) != stamp for path, stamp in shared.items()):
             return
-        if not all(judged.values()):
+        cells = {cell: note for cell, note in {**self._cells, **judged}.items() if note}
+        if any(cells.get(cell) != note for cell, note in self._cells.items()):
             self._requests.clear()
-        self._cells = {cell: note for cell, note in {**self._cells, **judged}.items() if note}
-        self._shared = {**self._shared, **shared, **stamps_of(own_sources())}
-        self._write()
+        if cells != self._cells:
+            self._cells = cells
+            self._shared = {**self._shared, **shared, **stamps_of(own_sources())}
+            self._write()
 
     def settle(self, request: str, cells: Iterable[str], files: Iterable[Path]) -> None:
         """Notes that a request has nothing to do, if all of its cells are known.
@@ -100,10 +105,12 @@ class Ledger:
             return
 
     def _write(self) -> None:
+        """Keeps what is known for the next run; where it cannot be written, as by who may only read, without it."""
         content = {
             "circumstances": self._circumstances,
             "shared": self._shared,
             "cells": self._cells,
             "requests": self._requests,
         }
-        write_atomically(self._path, json.dumps(content).encode())
+        with suppress(OSError):
+            write_atomically(self._path, json.dumps(content).encode())

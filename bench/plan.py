@@ -21,7 +21,7 @@ from bench.evaluate import score
 from bench.fingerprint import UNNAMED, Definition, Roots, fingerprint
 from bench.imported import ImportedTeacher
 from bench.ingredients import initial_network, new_distiller, training_batch
-from bench.ledger import Ledger
+from bench.ledger import Ledger, Note
 from bench.metrics.metric import METRICS, WEIGHTS
 from bench.metrics.protocol import Protocol
 from bench.networks.base import NETWORKS, RestorationNetwork
@@ -329,10 +329,18 @@ class Planner:
         """What is known to be up to date."""
         return Ledger(self.params, self.workspace)
 
-    def recall(self, cell: Cell) -> str | None:
-        """What was to be said of a cell that is known to be up to date, with all that it asks; None where it is not."""
+    def recall(self, cell: Cell) -> Note | None:
+        """What the ledger knows of a cell that is up to date; None where its files or its teachers' have changed."""
+        known = self.ledger.recall(cell.path)
+        return known if known and known.asked == self._asked_stamp(cell) else None
+
+    def note(self, cell: Cell) -> Note:
+        """How the files of a cell and of its teachers are now, for the ledger."""
+        return Note("", stamps_of(self.files(cell)), self._asked_stamp(cell))
+
+    def _asked_stamp(self, cell: Cell) -> str:
         asked = dict.fromkeys(self.teachers(cell).values())
-        return None if None in map(self.ledger.recall, (one.path for one in asked)) else self.ledger.recall(cell.path)
+        return digest([stamps_of(self.files(teacher)) for teacher in asked]) if asked else ""
 
     def files(self, cell: Cell) -> list[Path]:
         """The files that decide whether a cell is up to date and no other, whether they are there or not."""

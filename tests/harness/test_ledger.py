@@ -12,7 +12,7 @@ import pytest
 
 import bench.ledger
 from bench import judge, run, stamps
-from bench.cell import Cell, Filters
+from bench.cell import Cell, Cohort, Filters
 from bench.judge import plans
 from bench.ledger import NUM_REQUESTS, Ledger, Note
 from bench.plan import Planner
@@ -46,7 +46,7 @@ def open_ledger(make_params, workspace):
 
 def note(ledger: Ledger, files: list[Path], shared: list[Path] | None = None, detail: str = "") -> None:
     """Notes two cells, the first of which has the files, and settles a request."""
-    judged = {"cell": Note(detail, stamps_of(files)), "other": Note("", stamps_of([]))}
+    judged = {"cell": Note(detail, stamps_of(files), "teachers"), "other": Note("", stamps_of([]), "")}
     ledger.update(judged, stamps_of(shared or []))
     ledger.settle("request", ["cell"], [])
 
@@ -54,13 +54,14 @@ def note(ledger: Ledger, files: list[Path], shared: list[Path] | None = None, de
 def test_what_is_noted_is_known_to_the_next_run(open_ledger, files):
     assert open_ledger().recall("cell") is None and not open_ledger().is_settled("request")
     note(open_ledger(), files, detail="as it should be")
-    assert open_ledger().recall("cell") == "as it should be" and open_ledger().recall("another") is None
+    assert open_ledger().recall("cell") == Note("as it should be", stamps_of(files), "teachers")
+    assert open_ledger().recall("another") is None
     assert open_ledger().is_settled("request") and not open_ledger().is_settled("another")
 
 
 def test_cells_are_known_in_a_larger_grid_and_not_in_another(open_ledger, files):
     note(open_ledger(), files)
-    assert open_ledger(seeds=[0, 1], methods=["scratch"]).recall("cell") == ""
+    assert open_ledger(seeds=[0, 1], methods=["scratch"]).recall("cell")
     assert open_ledger(train={"steps": 99}).recall("cell") is None
 
 
@@ -77,7 +78,7 @@ def test_a_cell_whose_file_changed_is_looked_at_again_and_no_other(open_ledger, 
     note(open_ledger(), files)
     change(files)
     ledger = open_ledger()
-    assert ledger.recall("cell") is None and ledger.recall("other") == "" and not ledger.is_settled("request")
+    assert ledger.recall("cell") is None and ledger.recall("other") and not ledger.is_settled("request")
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
@@ -101,7 +102,7 @@ def test_a_shared_file_that_changed_meanwhile_is_not_taken_for_the_one_that_was_
     ledger = open_ledger()
     note(ledger, [], shared=files)
     files[0].write_text("longer")
-    ledger.update({"third": Note("", {})}, stamps_of(files))
+    ledger.update({"third": Note("", {}, "")}, stamps_of(files))
     assert open_ledger().recall("cell") is None and open_ledger().recall("third") is None
 
 
@@ -109,9 +110,35 @@ def test_a_cell_that_is_out_of_date_takes_the_requests_with_it(open_ledger, file
     ledger = open_ledger()
     note(ledger, files)
     ledger.update({"cell": None}, {})
-    assert not ledger.is_settled("request") and ledger.recall("cell") is None and ledger.recall("other") == ""
+    assert not ledger.is_settled("request") and ledger.recall("cell") is None and ledger.recall("other")
     ledger.settle("request", ["cell"], [])
     assert not open_ledger().is_settled("request"), "one of its cells is not known"
+
+
+def test_a_cell_that_is_another_now_takes_the_requests_with_it(open_ledger, files):
+    ledger = open_ledger()
+    note(ledger, files)
+    files[0].write_text("longer")
+    ledger.update({"cell": Note("", stamps_of(files), "")}, {})
+    assert ledger.recall("cell") and not ledger.is_settled("request"), "its students may be out of date"
+
+
+def test_cells_that_are_yet_to_be_run_leave_the_requests_alone(open_ledger, files):
+    ledger = open_ledger()
+    note(ledger, files)
+    ledger.update({"third": None}, {})
+    assert ledger.is_settled("request") and open_ledger().is_settled("request")
+
+
+def test_nothing_is_written_where_nothing_is_up_to_date(open_ledger, workspace):
+    open_ledger().update({"cell": None}, {})
+    assert not workspace.runs.exists()
+
+
+def test_a_ledger_that_cannot_be_written_is_done_without(open_ledger, workspace, files):
+    workspace.runs.write_text("a file where the folder should be")
+    note(open_ledger(), files)
+    assert open_ledger().recall("cell") is None
 
 
 def test_a_request_has_files_of_its_own(open_ledger, files):
@@ -119,7 +146,7 @@ def test_a_request_has_files_of_its_own(open_ledger, files):
     open_ledger().settle("request", ["cell"], files)
     assert open_ledger().is_settled("request")
     files[0].unlink()
-    assert open_ledger().recall("cell") == "" and not open_ledger().is_settled("request")
+    assert open_ledger().recall("cell") and not open_ledger().is_settled("request")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"shared": 1}', "nothing", '{"cells": {"cell": 3}}'])
@@ -128,7 +155,7 @@ def test_a_damaged_ledger_knows_nothing_and_is_written_anew(open_ledger, workspa
     (workspace.runs / "ledger.json").write_text(text)
     assert open_ledger().recall("cell") is None
     note(open_ledger(), files)
-    assert open_ledger().recall("cell") == ""
+    assert open_ledger().recall("cell")
 
 
 def test_old_requests_are_forgotten(open_ledger, files):
@@ -185,11 +212,14 @@ def test_students_are_judged_again_when_their_teacher_is_another(finished, works
     cell = Cell("denoising", "nafnet", "scratch", finished.teachers.seed, "removal")
     for path in (workspace.results / "cells" / cell.path).glob("*.json"):
         write_record(path, read_cell(path).model_copy(update={"weights_sha256": "ab" * 32}))
+    planner = Planner(finished, workspace)
+    assert [plan.status for plan in plans(planner, [Cohort((cell,))])[0]] == ["up to date"]
+    looked_at.clear()
     found = statuses(finished, workspace)
-    assert {one.path for one in looked_at} == {path for path in found if "scratch" not in path}
     assert {path: status for path, status in found.items() if status != "up to date"} == {
         Cell("denoising", "nafnet", "output_kd", 0).path: "run"
     }
+    assert [one.path for one in looked_at] == [Cell("denoising", "nafnet", "output_kd", 0).path]
 
 
 def test_a_known_teacher_without_weights_is_trained_for_a_new_student(finished, workspace):
