@@ -25,7 +25,7 @@ from bench.networks.base import RestorationNetwork, weights_digest
 from bench.plan import Planner
 from bench.progress import StepProgress
 from bench.provenance import provenance
-from bench.ranks import LostRankError, RankedMember, Ranks
+from bench.ranks import GIVE_UP, GivenUpError, LostRankError, RankedMember, Ranks
 from bench.record import CellRecord, RunInfo, write_record
 from bench.train import Member, fit
 from bench.values import write_history, write_per_image
@@ -70,7 +70,12 @@ def run_cohort(
         return {}
     if ranks and any(plan.steps_left for plan in plans):
         ranks.tell((plans, is_fail_fast))
-    members = _train(plans, planner, progress, is_fail_fast, ranks)
+    try:
+        members = _train(plans, planner, progress, is_fail_fast, ranks)
+    except Exception:
+        if ranks:
+            ranks.tell(GIVE_UP)
+        raise
     return _score_members(plans, members, planner, started)
 
 
@@ -82,10 +87,14 @@ def follow(planner: Planner, progress: StepProgress, ranks: Ranks) -> None:
         KeyboardInterrupt: A signal has stopped the first rank.
     """
     while told := ranks.tell(None):
+        if told == GIVE_UP:  # after the last step
+            continue
         plans, is_fail_fast = told
         try:
             check_same(plans, planner)
             _train(plans, planner, progress, is_fail_fast, ranks)
+        except GivenUpError:
+            continue
         except Exception as error:
             raise LostRankError(f"error: rank {ranks.rank} of {ranks.size}: {error}") from error
 

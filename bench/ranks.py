@@ -33,10 +33,16 @@ CALLS = ("forward", "encode", "forward_features")
 """The methods of a network that take a batch of images."""
 GO_ON = "go on"
 """What rank 0 tells before every step."""
+GIVE_UP = "give up"
+"""What it tells where it cannot go on with a cohort, as on a full disk."""
 
 
 class LostRankError(SystemExit):
     """A rank has died, or does not answer: this one ends, too. What was trained up to the last checkpoint is kept."""
+
+
+class GivenUpError(Exception):
+    """Rank 0 has given up a cohort, and says why itself."""
 
 
 class Ranks:
@@ -57,12 +63,14 @@ class Ranks:
         self._control = control
 
     def in_step(self, teach: Callable[[int], Lesson]) -> Callable[[int], Lesson]:
-        """Gives lessons for as long as rank 0 goes on."""
+        """Gives lessons for as long as rank 0 goes on; then asking raises KeyboardInterrupt or one of the errors above."""
 
         def together(step: int) -> Lesson:
             said = self.tell(GO_ON)
             if said is None:
                 raise KeyboardInterrupt
+            if said == GIVE_UP:
+                raise GivenUpError
             if said != GO_ON:
                 raise LostRankError("error: rank 0 could not go on with this cohort; its log tells why")
             return teach(step)

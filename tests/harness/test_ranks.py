@@ -14,7 +14,7 @@ import torch
 from bench import ranks as ranks_module
 from bench.distiller import METHODS
 from bench.networks.base import build_network
-from bench.ranks import LostRankError
+from bench.ranks import GIVE_UP, GivenUpError, LostRankError
 from tests.killing import grid
 
 BOUNDS = {"dckd": 1e-2}
@@ -59,6 +59,9 @@ def test_the_end_of_the_first_rank_ends_the_others(alone, monkeypatch):
     assert lessons(3) == 3
     monkeypatch.setattr(alone, "tell", lambda message: None)
     with pytest.raises(KeyboardInterrupt):
+        lessons(4)
+    monkeypatch.setattr(alone, "tell", lambda message: GIVE_UP)
+    with pytest.raises(GivenUpError):
         lessons(4)
     monkeypatch.setattr(alone, "tell", lambda message: ([], False))
     with pytest.raises(LostRankError, match="rank 0 could not go on"):
@@ -183,7 +186,7 @@ def test_a_disk_that_is_full_is_named_and_loses_nothing(real_set, tmp_path):
     limit = f"ulimit -f 200; exec {shlex.join(command(words, tmp_path / 'full', 2))}"  # no file of over 200 blocks
     done = subprocess.run(["bash", "-c", limit], text=True, capture_output=True, check=False)
     told = done.stdout + done.stderr
-    assert done.returncode != 0 and "File too large" in told and "rank 0 could not go on" in told, told
+    assert done.returncode != 0 and "fitnet: [Errno 27] File too large" in told and "stopped" not in told, told
     assert known <= set((tmp_path / "full").rglob("*.*")) and not checkpoint(tmp_path / "full").exists()
     run(words, tmp_path / "full", 2)
     assert difference(tmp_path / "whole", tmp_path / "full", "fitnet") < 1e-6
