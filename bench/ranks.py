@@ -63,7 +63,7 @@ class Ranks:
         self._control = control
 
     def in_step(self, teach: Callable[[int], Lesson]) -> Callable[[int], Lesson]:
-        """Gives lessons for as long as rank 0 goes on; then asking raises KeyboardInterrupt or one of the errors above."""
+        """Gives lessons for as long as rank 0 goes on, and raises KeyboardInterrupt or an error when it does not."""
 
         def together(step: int) -> Lesson:
             said = self.tell(GO_ON)
