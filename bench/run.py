@@ -330,9 +330,9 @@ def show_tables(results: Path) -> None:
     show(f"tables: {results / 'tables'}   records: {results / 'cells'}")
 
 
-def show(line: str) -> None:
+def show(text: str) -> None:
     """Prints what is neither to be wrapped nor coloured."""
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _show(grid: Params, workspace: Workspace, filters: Filters) -> None:
@@ -350,8 +350,8 @@ def _show(grid: Params, workspace: Workspace, filters: Filters) -> None:
     lacking = (cell for cohort in cohorts for cell in cohort.cells if missing[cell.task])
     rows += [(cell.path, "lacks data", f"{planner.training(cell).steps:,} steps") for cell in lacking]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
-    for cell, would, detail in rows:
-        print(f"{cell:{widths[0]}}  {would:{widths[1]}}  {detail}".rstrip())
+    lines = (f"{cell:{widths[0]}}  {would:{widths[1]}}  {detail}".rstrip() for cell, would, detail in rows)
+    show("\n".join(lines))
     for reason in dict.fromkeys(reason for reasons in missing.values() for reason in reasons):
         show(f"missing: {reason}")
     left = {plan.cell: plan.steps_left for cohort in planned for plan in cohort}
