@@ -17,6 +17,7 @@ import pytest
 
 from bench.record import read_cells
 from slkd import SLKD
+from tests.docs.clone import RENDERED
 
 pytestmark = pytest.mark.slow
 
@@ -43,10 +44,24 @@ def cloned(source, folder):
     return folder / "clone"
 
 
+def commit(root):
+    run("git", "add", "--all", cwd=root)
+    run("git", "-c", "user.name=test", "-c", "user.email=test@example.org", "commit", "--quiet", "-m", "x", cwd=root)
+
+
+def emptied(folder):
+    """A fresh clone without the default grid's results, with which a small grid's cannot be compared."""
+    root = cloned(Path.cwd(), folder)
+    for name in RENDERED:
+        run("git", "rm", "-r", "--quiet", "--ignore-unmatch", f"results/{name}", cwd=root)
+    commit(root)
+    return root
+
+
 @pytest.fixture
 def clone(tmp_path):
     """A fresh clone."""
-    return cloned(Path.cwd(), tmp_path)
+    return emptied(tmp_path)
 
 
 def write_params(root, **changes):
@@ -83,11 +98,10 @@ def newest(folder):
 @pytest.fixture(scope="module")
 def origin(tmp_path_factory):
     """A clone whose grid was run and committed."""
-    root = cloned(Path.cwd(), tmp_path_factory.mktemp("origin"))
+    root = emptied(tmp_path_factory.mktemp("origin"))
     write_params(root, train=TINY)
     assert stages_of(run("dvc", "repro", cwd=root)) == ["data", "code", "teach", "cohort", "cost", "report"]
-    run("git", "add", "--all", cwd=root)
-    run("git", "-c", "user.name=test", "-c", "user.email=test@example.org", "commit", "--quiet", "-m", "x", cwd=root)
+    commit(root)
     return root
 
 
