@@ -123,7 +123,7 @@ def _wait_until(is_so, seconds: float = 60) -> None:
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
     missing = [name for name in DAEMONS if shutil.which(name) is None]
     if missing:
-        pytest.skip(f"no {', '.join(missing)}: apt-get install slurm-wlm munge")
+        pytest.skip(f"no {', '.join(missing)} on PATH: apt-get install slurm-wlm munge; Debian has some in /usr/sbin")
     root = tmp_path_factory.mktemp("slurm")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SLURM_CONF", str(root / "slurm.conf"))
