@@ -134,7 +134,7 @@ def test_an_orphan_of_dvc_refuses_to_start(told):
     launcher.kill()
     launcher.wait()
     gate.unlink()
-    wait_for(told.with_name("refused").exists)
+    wait_for(lambda: told.with_name("refused").exists() and told.with_name("refused").read_text())
     assert "DVC_STAGE=cohort@0 says that DVC runs this process" in told.with_name("refused").read_text()
 
 
