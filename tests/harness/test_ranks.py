@@ -20,7 +20,7 @@ from tests.killing import grid
 BOUNDS = {"dckd": 1e-2, "ckt": 1e-3, "slkd_restorer_b": 1e-3}
 """Of the relative difference of students' weights, where it is not 1e-5. Until dckd's history network moves, images are
 contrasted with what the same weights made of them: the difference is rounding, and the gradient has its sign. In the
-other two, differences that are rounding for ten steps have grown after twenty."""
+other two the difference is at rounding in the first steps and has grown after twenty; why is not known."""
 
 
 @pytest.fixture
