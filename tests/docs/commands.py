@@ -47,7 +47,7 @@ ELSEWHERE: Mapping[str, tuple[str, str]] = {
         "tests/slurm/test_real_slurm.py",
         '"--slurm", "time=5"',
     ),
-    "torchrun --nproc-per-node 2 -m bench.run --all": ("tests/harness/test_ranks.py", '"bench.run", *words'),
+    "torchrun --nproc-per-node 2 -m bench.run --all": ("tests/harness/test_ranks.py", 'module="bench.run"'),
     "tox run -e slurm": ("tox.ini", "pytest -m slurm"),
     "python -m bench.stats_simulations": ("tests/slow/test_stats_simulations.py", "simulate(20, CONSTRUCTIONS)"),
 }
