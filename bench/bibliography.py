@@ -8,10 +8,10 @@ from string import ascii_lowercase
 from urllib.parse import quote
 
 from bench.data_set_record import read_data_sets
+from bench.family import read_families
 from bench.method_record import MethodRecord, read_methods
 from bench.paper import INITIALS, Paper, cited, people
 from bench.published import read_all
-from bench.record import read_cells
 
 CONFERENCES = {
     "AAAI": "AAAI Conference on Artificial Intelligence (AAAI)",
@@ -124,7 +124,7 @@ def bibliography(results: Path, shared: Path | None = None) -> str:
 
 def _sources(results: Path, shared: Path) -> Iterator[Citable]:
     """What is cited, some of it more than once."""
-    cells = list(read_cells(results))
+    cells = [record for family in read_families(results) for record in family.records.values()]
     networks, test_sets = ({getattr(cell, name) for cell in cells} for name in ("network", "test_set"))
     methods = {method.name: method for method in read_methods(shared)}
     used = {_original(cell.method, methods) for cell in cells if cell.role == "student"}

@@ -145,8 +145,10 @@ def stale_crops(results: Path) -> dict[Path, str]:
     Raises:
         ValueError: A file is not a valid record; the message names it and what is wrong.
     """
+    if not (crops := list(read_crops(results))):  # then there is no need to read all records
+        return {}
     families = {family.network: family for family in read_families(results)}
-    found = {record_path(results, crop): [*_changes(crop, families.get(crop.network))] for crop in read_crops(results)}
+    found = {record_path(results, crop): [*_changes(crop, families.get(crop.network))] for crop in crops}
     return {path: "; ".join(reasons) for path, reasons in found.items() if reasons}
 
 

@@ -1,14 +1,16 @@
 """The records of a results folder, by network family: what tables, figures, pages and comparisons are made of."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from bench.fairness import unfair
 from bench.ranking import Ranking, rankings
 from bench.record import CellRecord, NetworkRecord, cell_files, read_cell, read_networks
 from bench.scoreboard import Column, Scoreboard
+from bench.stamps import stamps_of
 
 DEPTH = len(("cells", "TASK", "NETWORK", "SEED", "METHOD", "TEST_SET.json"))
 """How deep in a results folder runs write records."""
@@ -65,11 +67,22 @@ class Family:
 def read_families(results: Path) -> list[Family]:
     """The families of a results folder, in the order of their names; those without a score are left out.
 
+    They are kept, with what was computed of them, until a file changes or another folder is read: a report is made of
+    them many times over.
+
     Raises:
         ValueError: A file is not a valid record; the message names it and what is wrong.
     """
+    cells, costs = cell_files(results), (results / "networks").glob("*.json")
+    stamps = stamps_of([*cells, *(path.with_suffix(".csv") for path in cells), *costs])
+    return list(_families(results, json.dumps(stamps)))
+
+
+@lru_cache(maxsize=1)
+def _families(results: Path, stamps: str) -> tuple[Family, ...]:
+    """The families of a results folder whose files have these stamps."""
     families = (read_family(network, paths, results) for network, paths in files_by_family(results).items())
-    return [family for family in families if family]
+    return tuple(family for family in families if family)
 
 
 def read_family(network: str, paths: Iterable[Path], results: Path) -> Family | None:
