@@ -118,15 +118,19 @@ def _train(
         steps = max(member.training.steps for member in members)
         progress.start(Cohort(tuple(plan.cell for plan in plans)).name, steps)
     total_steps = planner.recipe(first).steps  # the grid's, also for a member that takes more
-    networks = [*teachers.values(), *(member.distiller.student for member in members)]
-    with prefetched(draw, planner.params.workers) as batches, ranks.spread(networks) if ranks else nullcontext():
+    distillers = [member.distiller for member in members]
+    networks = [*teachers.values(), *(distiller.student for distiller in distillers)]
+    with (
+        prefetched(draw, planner.params.workers) as batches,
+        planner.device.training(distillers, networks),
+        ranks.spread(networks) if ranks else nullcontext(),
+    ):
 
         def teach(step: int) -> Lesson:
             return Lesson(planner.device.move(batches(step)), teachers, step, first.seed, total_steps)
 
         give = ranks.in_step(teach) if ranks else teach
-        with planner.device.training(member.distiller for member in members):
-            fit(members, give, planner.params.checkpoint_seconds, progress.step, is_fail_fast)
+        fit(members, give, planner.params.checkpoint_seconds, progress.step, is_fail_fast)
     return members
 
 
@@ -316,6 +320,7 @@ def _run_info(plan: Plan, planner: Planner, started: tuple[float, str], **origin
     """Timings of the cohort up to now, and where the numbers come from."""
     began, began_at = started
     here: dict[str, Any] = {"device": planner.device.about, "precision": planner.params.precision}
+    here |= {"compiled": True} if planner.params.compile else {}
     here |= {"threads": torch.get_num_threads()}
     here |= {"ranks": dist.get_world_size()} if dist.is_initialized() else {}
     options = {"options": list(planner.workspace.options), "reproduce": planner.workspace.command(plan.cell)}

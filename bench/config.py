@@ -192,6 +192,8 @@ class Params(Settings):
         tiling: How test images are cut; None restores each as a whole.
         device: Where networks compute: ``cpu``, or ``cuda``, the GPU.
         precision: Of training: ``float32``; ``bf16``, autocast of networks and losses; on GPUs ``tf32``.
+        compile: Whether networks are compiled for training, which takes a minute or two and then less for each step;
+            results differ by rounding.
         threads: CPU threads of PyTorch; results on CPU depend on it.
         workers: Threads that read and degrade the next batches while a step runs; results do not depend on it.
         memory_gb: Decoded images to keep in memory for each training or test set, in GiB; the rest is read again.
@@ -215,6 +217,7 @@ class Params(Settings):
     tiling: Tiling | None = None
     device: DeviceName = "cpu"
     precision: Precision = "float32"
+    compile: bool = Field(default=False, strict=True)
     threads: int = Field(default=2, strict=True, ge=1, le=1024)
     workers: int = Field(default=1, strict=True, ge=0, le=1024)
     memory_gb: Number = Field(default=2.0, ge=0, le=10**6)

@@ -54,7 +54,8 @@ def _num_modules(config: Mapping[str, Any]) -> str:
 
 
 def _machine(about: Mapping[str, Any]) -> str:
-    device = f"{about['device']}, {about['precision']}, {about['threads']} threads, " if "device" in about else ""
+    way = "compiled, " if about.get("compiled") else ""
+    device = f"{about['device']}, {about['precision']}, {way}{about['threads']} threads, " if "device" in about else ""
     return f"{device}{about.get('processor')}, {about.get('num_cpus')} CPUs, {about.get('platform')}"
 
 

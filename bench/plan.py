@@ -213,12 +213,13 @@ class Planner:
         Raises:
             ValueError: PyTorch sees no such device.
         """
-        return Device(self.params.device, self.params.precision)
+        return Device(self.params.device, self.params.precision, self.params.compile)
 
-    def _unusual_device(self) -> dict[str, str]:
-        """Where weights are trained and in which precision, unless that is the CPU and float32, as ever."""
+    def _unusual_device(self) -> dict[str, Any]:
+        """Where weights are trained and how, unless that is the CPU, in float32 and not compiled, as ever."""
         device, precision = self.params.device, self.params.precision
-        return {"device": device, "precision": precision} if (device, precision) != ("cpu", "float32") else {}
+        unusual = {"device": device, "precision": precision} if (device, precision) != ("cpu", "float32") else {}
+        return unusual | ({"compile": True} if self.params.compile else {})
 
     def identity(self, cell: Cell) -> str:
         """The digest of a cell's configuration."""

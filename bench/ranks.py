@@ -22,6 +22,7 @@ from torch.utils._pytree import tree_map
 from bench.config import DeviceName
 from bench.distiller import Lesson
 from bench.networks.base import RestorationNetwork
+from bench.stand_ins import CALLS, stand_ins
 from bench.train import DivergedError, Member
 
 PATIENCE = timedelta(minutes=10)
@@ -29,8 +30,6 @@ PATIENCE = timedelta(minutes=10)
 LONG = timedelta(days=1)
 """How long others wait for rank 0, which scores and writes alone."""
 
-CALLS = ("forward", "encode", "forward_features")
-"""The methods of a network that take a batch of images."""
 GO_ON = "go on"
 """What rank 0 tells before every step."""
 GIVE_UP = "give up"
@@ -51,11 +50,17 @@ class Ranks:
     Attributes:
         rank: The number of this one; 0 schedules, scores and writes.
         size: How many there are.
+
+    Raises:
+        ValueError: This machine has fewer GPUs than ranks.
     """
 
     def __init__(self, device: DeviceName) -> None:
         if device == "cuda":
-            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+            number, present = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+            if number >= present:
+                raise ValueError(f"device: cuda: each rank needs a GPU of its own; this machine has {present}")
+            torch.cuda.set_device(number)
         dist.init_process_group("nccl" if device == "cuda" else "gloo", timeout=PATIENCE)
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
         control = dist.new_group(backend="gloo", timeout=LONG)
@@ -120,17 +125,13 @@ class Ranks:
     @contextmanager
     def spread(self, networks: Iterable[RestorationNetwork]) -> Iterator[None]:
         """Has networks run on this rank's part of the batches that they are given, and return the answers to all."""
-        some = set(networks)
-        for network in some:
+        parts = {}
+        for network in set(networks):
             calls = _Calls()
             for name in CALLS:
-                setattr(network, name, functools.partial(self._in_parts, getattr(network, name), calls))
-        try:
+                parts[network, name] = functools.partial(self._in_parts, getattr(network, name), calls)
+        with stand_ins(parts):
             yield
-        finally:
-            for network in some:
-                for name in CALLS:
-                    delattr(network, name)
 
     def _in_parts(self, whole: Callable[[Tensor], Any], calls: "_Calls", image: Tensor) -> Any:
         if calls.is_inside:  # as `forward` calls `forward_features`

@@ -287,7 +287,11 @@ def _run_grid(
 def run_plans(
     plans: "Sequence[Sequence[Plan]]", planner: "Planner", is_fail_fast: bool = False, ranks: "Ranks | None" = None
 ) -> dict[str, Exception]:
-    """Does what is planned, cohort by cohort, and writes the tables; returns the failures by the cell's path."""
+    """Does what is planned, cohort by cohort, and writes the tables; returns the failures by the cell's path.
+
+    Raises:
+        ValueError: The grid's device, or its compiler, cannot be had.
+    """
     import torch
 
     from bench import complexity
@@ -296,6 +300,8 @@ def run_plans(
 
     workspace = planner.workspace
     torch.set_num_threads(planner.params.threads)
+    if any(plan.status in ("run", "resume") for cohort in plans for plan in cohort):
+        planner.device.prepare()
     steps = [sum(plan.steps_left for plan in cohort) for cohort in plans]
     with StepProgress(sum(map(bool, steps)), sum(steps), console) as progress:
         schedule = Schedule(planner, progress, is_fail_fast, ranks)

@@ -37,7 +37,9 @@ def _facts(record: CellRecord) -> dict[str, Any]:
         "micro_batches": record.micro_batches,
         "input_metrics": {key: f"{value:.10g}" for key, value in record.input_metrics.items()},
         "commit": about.get("commit"),
-        "machine": {key: about.get(key) for key in ("python", "platform", "processor", "device", "precision")},
+        "machine": {
+            key: about.get(key) for key in ("python", "platform", "processor", "device", "precision", "compiled")
+        },
         "packages": about.get("packages"),
     }
 
