@@ -1,9 +1,9 @@
 """Where networks compute, and in which precision; weights, extractors and metrics are float32 everywhere."""
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ MOST_VARIANTS = 64
 """In how many variants a network's code may be compiled: by family, role, shape of the batch, with gradients or not."""
 
 Module = TypeVar("Module", bound=nn.Module)
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Device:
@@ -84,8 +85,14 @@ class Device:
             distillers: These and whom they ask compute in the precision; gradients then have it, too.
             networks: Teachers and students, which are compiled where that is asked for.
         """
-        with self._compiled(set(networks)), self._autocast(distillers):
+        precise = {(distiller, "forward"): self.in_precision(distiller.forward) for distiller in distillers}
+        with self._compiled(set(networks)), stand_ins(precise):
             yield
+
+    def in_precision(self, function: Function) -> Function:
+        """A function that computes in the precision."""
+        autocast = torch.autocast(self._device.type, torch.bfloat16)
+        return autocast(function) if self._precision == "bf16" else function
 
     @contextmanager
     def _compiled(self, networks: Iterable[RestorationNetwork]) -> Iterator[None]:
@@ -103,15 +110,6 @@ class Device:
         }
         limits = {"recompile_limit": MOST_VARIANTS, "fail_on_recompile_limit_hit": True}
         with torch._dynamo.config.patch(limits), stand_ins(compiled):
-            yield
-
-    @contextmanager
-    def _autocast(self, distillers: Iterable[Distiller]) -> Iterator[None]:
-        if self._precision != "bf16":
-            yield
-            return
-        autocast = torch.autocast(self._device.type, torch.bfloat16)
-        with stand_ins({(distiller, "forward"): autocast(distiller.forward) for distiller in distillers}):
             yield
 
     @contextmanager

@@ -19,6 +19,8 @@ if TYPE_CHECKING:  # at run time only in the command: these import torch, which 
 
 COUNTED = 256
 """Side of the image for which multiply-accumulates are counted, in pixels."""
+NOWHERE = Path("runs") / "profile"
+"""What is never written."""
 
 
 def profile(
@@ -36,6 +38,9 @@ def profile(
     profile: Annotated[str | None, typer.Option(help="configs/PROFILE.yaml instead of params.yaml.")] = None,
     params: Annotated[Path | None, typer.Option(help="A params file of your own.")] = None,
     data_root: Annotated[Path | None, typer.Option(help="As it is given to run.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="KEY=VALUE replaces a parameter, as compile=true; repeatable.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Keep the numbers as a record in this file.")] = None,
 ) -> None:
     """Times the parts of training steps: drawing the batch, each teacher, and of each student its passes and terms.
@@ -49,11 +54,13 @@ def profile(
     from bench.provenance import provenance
     from bench.step_profile import ProfileRecord, matmul_rate, profile_steps, profile_table, rows
 
-    grid, workspace = open_grid(profile, params, data_root)
+    elsewhere = NOWHERE if set_ else None  # a changed grid has no weights of its own here
+    grid, workspace = open_grid(profile, params, data_root, results=elsewhere, settings=set_ or ())
     planner = Planner(grid, workspace)
     cells = _cells(cell, planner)
     torch.set_num_threads(threads or grid.threads)
-    rate = matmul_rate()
+    planner.device.prepare()
+    rate = matmul_rate(planner.device)
     training = planner.recipe(cells[0])
     times = profile_steps(course_of(cells, planner), steps, trace)
     images = training.batch_size * (training.crop_size / COUNTED) ** 2
@@ -65,7 +72,9 @@ def profile(
         macs_per_second_g=rate / 1e9,
         num_steps=steps,
         threads=torch.get_num_threads(),
-        device=provenance()["processor"],
+        device=provenance()["processor"] if grid.device == "cpu" else planner.device.about,
+        precision=grid.precision,
+        is_compiled=grid.compile,
         torch=torch.__version__,
     )
     if out is not None:
@@ -99,12 +108,14 @@ def course_of(cells: Sequence[Cell], planner: "Planner") -> "Course":
     first, members = cells[0], {}
     for cell in cells:
         distiller = new_distiller(cell, planner.build(cell), planner.pair(cell)[1], planner.method_config(cell))
-        nowhere = planner.workspace.runs / "profile" / "never_written.pt"
         training, asks_oracle = planner.training(cell), cell.teacher == "oracle"
-        members[_row(cell)] = Member(cell.path, distiller, training, nowhere, "", asks_oracle=asks_oracle)
+        planner.device.place(distiller)
+        members[_row(cell)] = Member(cell.path, distiller, training, NOWHERE, "", asks_oracle=asks_oracle)
     draw = partial(training_batch, first, planner.data(first.task).training, planner.recipe(first))
     teachers = networks_asked(cells, planner, planner.build)
-    return Course(members, teachers, draw, first.seed, planner.recipe(first).steps)
+    for network in teachers.values():
+        planner.device.place(network)
+    return Course(members, teachers, draw, first.seed, planner.recipe(first).steps, planner.device)
 
 
 def _macs(cells: Sequence[Cell], planner: "Planner") -> Mapping[str, float]:

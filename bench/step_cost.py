@@ -11,6 +11,7 @@ import torch
 
 from bench.batch import Batch
 from bench.config import Training
+from bench.device import Device
 from bench.distiller import METHODS, Distiller, Lesson, Role
 from bench.method_record import MethodRecord, StepCost
 from bench.networks.base import RestorationNetwork, build_network
@@ -19,6 +20,7 @@ from bench.train import Member
 
 TOTAL_STEPS = 10**6
 """Length of the training from which steps are taken."""
+CPU = Device("cpu", "float32")
 
 
 class Setting(NamedTuple):
@@ -32,12 +34,20 @@ class Setting(NamedTuple):
 
 
 class Course:
-    """Steps of methods on one batch, with untrained networks: their values do not matter, their work does."""
+    """Steps of methods on one batch, with untrained networks: their values do not matter, their work does.
 
-    def __init__(self, setting: Setting) -> None:
+    Args:
+        setting: The networks, and the batch.
+        device: Where steps are taken.
+    """
+
+    def __init__(self, setting: Setting, device: Device = CPU) -> None:
         self.setting = setting
+        self._device = device
         removal, reconstruction = (
-            build_network(setting.network, setting.teacher, residual=residual).eval().requires_grad_(False)
+            device.place(
+                build_network(setting.network, setting.teacher, residual=residual).eval().requires_grad_(False)
+            )
             for residual in (True, False)
         )
         self.networks: dict[Role, RestorationNetwork] = {
@@ -45,7 +55,7 @@ class Course:
         }  # fmt: skip
         shape = (setting.batch, 3, setting.crop_size, setting.crop_size)
         clean = torch.rand(shape).contiguous(memory_format=torch.channels_last)
-        self.batch = Batch((clean + 0.1 * torch.randn_like(clean)).clamp(0, 1), clean)
+        self.batch = device.move(Batch((clean + 0.1 * torch.randn_like(clean)).clamp(0, 1), clean))
         self._step = 0
 
     def member(self, name: str) -> Member:
@@ -53,7 +63,7 @@ class Course:
         method = METHODS[name]
         teachers = {role: self.networks[role] for role in method.teacher_roles}
         distiller = method(build_network(self.setting.network, self.setting.student), teachers, method.Config())
-        distiller = distiller.to(memory_format=torch.channels_last)
+        distiller = self._device.place(distiller.to(memory_format=torch.channels_last))
         return Member(name, distiller, Training(steps=TOTAL_STEPS), Path("runs") / "untrained" / name, "")
 
     def lesson(self) -> Lesson:

@@ -12,6 +12,8 @@ from pydantic import Field
 from torch import Tensor
 
 from bench.batch import Batch
+from bench.config import Precision
+from bench.device import Device
 from bench.distiller import Lesson, Role
 from bench.networks.base import Features, Levels, RestorationNetwork
 from bench.record import StrictRecord
@@ -58,7 +60,9 @@ class ProfileRecord(StrictRecord):
         macs_per_second_g: The rate of a large matrix product with these threads, in 10^9.
         num_steps: Steps that were timed.
         threads: CPU threads of PyTorch.
-        device: The processor's name.
+        device: The processor's name, or the GPU's.
+        precision: Of the networks.
+        is_compiled: Whether networks were compiled.
         torch: The version of PyTorch.
     """
 
@@ -72,18 +76,24 @@ class ProfileRecord(StrictRecord):
     num_steps: int
     threads: int
     device: str
+    precision: Precision = "float32"
+    is_compiled: bool = False
     torch: str
 
 
 class Stopwatch:
     """Adds up the time of sections; what lies inside another section is not counted there.
 
+    Args:
+        wait: Waits until the device has done what was begun.
+
     Attributes:
         seconds: By section, since the last `reset`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, wait: Callable[[], None] = lambda: None) -> None:
         self.seconds: dict[Section, float] = {}
+        self._wait = wait
         self._open: list[Section] = []
         self._since = 0.0
 
@@ -112,6 +122,7 @@ class Stopwatch:
         return seconds
 
     def _count(self) -> None:
+        self._wait()
         now = time.perf_counter()
         if self._open:
             self.seconds[self._open[-1]] = self.seconds.get(self._open[-1], 0.0) + now - self._since
@@ -142,9 +153,10 @@ class Course(NamedTuple):
     Attributes:
         members: The students, by their rows; they are trained.
         teachers: The networks that they ask, by role.
-        draw: Gives the batch of a step.
+        draw: Gives the batch of a step, in the CPU's memory.
         seed: Of the run.
         total_steps: Of the training, for methods with a schedule.
+        device: Where students and teachers are.
     """
 
     members: Mapping[str, Member]
@@ -152,6 +164,7 @@ class Course(NamedTuple):
     draw: Callable[[int], Batch]
     seed: int
     total_steps: int
+    device: Device
 
 
 def profile_steps(course: Course, num_steps: int, trace: Path | None = None) -> list[dict[Section, float]]:
@@ -162,17 +175,21 @@ def profile_steps(course: Course, num_steps: int, trace: Path | None = None) -> 
         num_steps: Steps that are timed.
         trace: Where operators of one more step are written, for chrome://tracing or Perfetto.
     """
-    watch = Stopwatch()
-    for name, member in course.members.items():
-        _time(member, name, watch)
+    watch = Stopwatch(course.device.wait)
+    distillers = [member.distiller for member in course.members.values()]
+    networks = [*course.teachers.values(), *(distiller.student for distiller in distillers)]
     times = []
-    for step in range(WARM_UPS + num_steps):
-        _step(course, watch, step)
-        seconds = watch.reset()
-        times += [seconds] if step >= WARM_UPS else []
+    with course.device.training(distillers, networks):
+        for name, member in course.members.items():
+            _time(member, name, watch)
+        for step in range(WARM_UPS + num_steps):
+            _step(course, watch, step)
+            seconds = watch.reset()
+            times += [seconds] if step >= WARM_UPS else []
+        if trace is not None:
+            with torch.profiler.profile() as profiler:
+                _step(course, watch, WARM_UPS + num_steps)
     if trace is not None:
-        with torch.profiler.profile() as profiler:
-            _step(course, watch, WARM_UPS + num_steps)
         trace.parent.mkdir(parents=True, exist_ok=True)
         profiler.export_chrome_trace(str(trace))
     return times
@@ -180,7 +197,7 @@ def profile_steps(course: Course, num_steps: int, trace: Path | None = None) -> 
 
 def _step(course: Course, watch: Stopwatch, step: int) -> None:
     with watch.section((DATA, "shared")):
-        batch = course.draw(step)
+        batch = course.device.move(course.draw(step))
     lesson = TimedLesson(watch, batch, course.teachers, step, course.seed, course.total_steps)
     for name, member in course.members.items():
         with watch.section((name, "optimiser")):
@@ -205,7 +222,8 @@ def _time(member: Member, name: str, watch: Stopwatch) -> None:
             with watch.section((name, "forward")):
                 return original(image)
 
-        setattr(student, passes, timed)
+        # Where networks are compiled, the stopwatch is not, and what it times is.
+        setattr(student, passes, torch.compiler.disable(timed, recursive=False))
 
 
 def rows(times: Sequence[Mapping[Section, float]], floors_ms: Mapping[str, float]) -> tuple[Row, ...]:
@@ -226,13 +244,15 @@ def rows(times: Sequence[Mapping[Section, float]], floors_ms: Mapping[str, float
     return tuple(found)
 
 
-def matmul_rate(size: int = 1024, seconds: float = 1.0) -> float:
-    """Multiply-accumulates of a float32 matrix product in a second, the best of as many as the time allows."""
-    left, right = torch.rand(size, size), torch.rand(size, size)
+def matmul_rate(device: Device, size: int = 1024, seconds: float = 1.0) -> float:
+    """Multiply-accumulates of a matrix product a second, in the precision: the best of as many as the time allows."""
+    left, right = device.move(Batch(torch.rand(size, size), torch.rand(size, size)))
+    product = device.in_precision(torch.matmul)
     best, started = float("inf"), time.perf_counter()
     while time.perf_counter() - started < seconds:
         before = time.perf_counter()
-        left @ right
+        product(left, right)
+        device.wait()
         best = min(best, time.perf_counter() - before)
     return size**3 / best
 
@@ -241,11 +261,13 @@ def profile_table(record: ProfileRecord) -> Table:
     """A profile as a table: a row for what is shared, and for each student."""
     total = sum(row.total_ms for row in record.rows)
     floor = sum(row.floor_ms or 0.0 for row in record.rows)
+    way = f"{record.precision}{', compiled' if record.is_compiled else ''}"
     whole = Row(name="all", parts={"shared": total}, floor_ms=floor or None)
     header = ("", *PARTS, "ms", "share", "floor, ms", "times the floor")
     notes = (
         f"Batches of {record.batch_size} crops of {record.crop_size}x{record.crop_size}, untrained networks, medians "
-        f"of {record.num_steps} steps; CPU threads: {record.threads}, {record.device}, PyTorch {record.torch}.",
+        f"of {record.num_steps} steps; CPU threads: {record.threads}, {record.device}, {way}, "
+        f"PyTorch {record.torch}.",
         "forward: of the student. terms: the loss, with adapters and what the student's own output shows the "
         "perceptual network. backward: through all of that. data: as if no worker drew ahead.",
         f"floor: the multiply-accumulates of the networks alone, of a student's step three forward passes, at "

@@ -47,6 +47,13 @@ def test_a_section_within_another_is_not_counted_there(clock):
     assert watch.reset() == expected and watch.reset() == {}
 
 
+def test_a_device_is_waited_for(clock):
+    watch = Stopwatch(lambda: clock(7))
+    with watch.section(("slkd", "forward")):
+        clock(1)
+    assert watch.reset() == {("slkd", "forward"): 8}
+
+
 def test_a_section_that_fails_is_closed(clock):
     watch = Stopwatch()
     with pytest.raises(KeyError), watch.section(("a", "terms")):
@@ -96,16 +103,28 @@ def test_watching_changes_no_weight(cohort):
 
 def test_the_command_prints_a_table_and_keeps_a_record_and_a_trace(real_set, tmp_path):
     out, trace = tmp_path / "profile.json", tmp_path / "traces" / "step.json"
-    options = ("--profile", "smoke", "--data-root", real_set, "--steps", 1, "--threads", 1)
+    options = ("--profile", "smoke", "--data-root", real_set, "--steps", 1, "--threads", 1, "--set", "precision=bf16")
     done = bench("profile", "denoising/nafnet/seed0/slkd", *options, "--out", out, "--trace", trace)
     assert done.exit_code == 0, done.exception
     record = read_record(out, ProfileRecord)
     assert [row.name for row in record.rows] == [DATA, "removal teacher", "reconstruction teacher", "slkd"]
     assert [row.floor_ms is None for row in record.rows] == [True, False, False, False]
     assert record.threads == 1 and record.macs_per_second_g > 0
+    assert (record.precision, record.is_compiled) == ("bf16", False) and "bf16, PyTorch" in done.output
     for text in ("| slkd |", "| all |", "100.0 %", str(out), str(trace)):
         assert text in done.output
     assert any(event.get("name") == "aten::convolution" for event in json.loads(trace.read_text())["traceEvents"])
+
+
+@pytest.mark.slow
+def test_compiled_networks_are_timed_as_others_are(make_params, workspace):
+    grids = [make_params(methods=["scratch", "slkd"], compile=is_compiling) for is_compiling in (True, False)]
+    cells = Planner(grids[0], workspace).cohorts(Filters())[-1].cells
+    compiled, eager = (course_of(cells, Planner(grid, workspace)) for grid in grids)
+    times, expected = (profile_steps(course, 1)[0] for course in (compiled, eager))
+    assert times.keys() == expected.keys() and all(seconds > 0 for seconds in times.values())
+    students = (member.distiller.student for member in compiled.members.values())
+    assert not any({"forward", "encode", "forward_features"} & vars(student).keys() for student in students)
 
 
 def test_a_teacher_is_profiled_and_an_unknown_name_refused(real_set):
