@@ -42,8 +42,8 @@ def check(
     A record is up to date while its configuration, its images, its teachers and the code that computes it are what they
     were: comments, docstrings and error messages are no such code, a constant is. A method is sound where it keeps the
     promises of Distiller: tiny networks are trained for a few steps to check gradients, state, randomness, precision,
-    sizes, memory, and that teachers are left as they are. It says nothing of how well a method teaches. Exit code 1
-    where a record is out of date, or a promise is broken.
+    device, sizes, memory, and that teachers are left as they are. It says nothing of how well a method teaches. Exit
+    code 1 where a record is out of date, or a promise is broken.
     """
     if method or all_methods:
         is_well = _examine(method or ())

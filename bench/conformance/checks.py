@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from bench.batch import Batch
+from bench.conformance.rehearsal import UNFOLLOWED, place, rehearsal
 from bench.conformance.trial import TOTAL_STEPS, Method, Trial, crops, total, trained, values
 from bench.determinism import nondeterministic_on_cuda
 from bench.distiller import METHODS, Distiller, Lesson, Role
@@ -323,6 +324,23 @@ def steps_come_again_on_cuda(method: Method) -> None:
     require(not found, f"a step takes what has none: {', '.join(found)}")
 
 
+def devices_do_not_mix(method: Method) -> None:
+    """Whatever it makes by itself in a step is where the images are, so that a step can be taken on a GPU."""
+    trial, batch = Trial(method), crops(3, 16, 16)
+    distiller = trial.start()
+    with rehearsal() as move:
+        for network in (distiller, *trial.teachers.values()):
+            place(network, move)
+        for step in (0, TOTAL_STEPS // 2):
+            lesson = Lesson(Batch(*map(move, batch)), trial.teachers, step, 0, TOTAL_STEPS)
+            try:
+                terms = distiller(lesson)
+            except UNFOLLOWED:
+                return
+            for name, term in terms.items():
+                require(term.device == lesson.clean.device, f"term {name} is on the CPU where the images are on a GPU")
+
+
 CHECKS: dict[str, Callable[[Method], None]] = {
     check.__name__: check
     for check in (
@@ -343,6 +361,7 @@ CHECKS: dict[str, Callable[[Method], None]] = {
         outputs_have_a_control,
         memory_is_bounded,
         steps_come_again_on_cuda,
+        devices_do_not_mix,
     )
 }
 """By name, in the order in which they are run; the first line of each docstring is the promise."""

@@ -5,6 +5,7 @@ import re
 import pytest
 import torch
 
+from bench.conformance.rehearsal import place, rehearsal
 from bench.determinism import nondeterministic_on_cuda
 from bench.networks.base import NETWORKS, build_network
 from bench.registry import UnknownNameError
@@ -169,3 +170,13 @@ def test_a_step_comes_again_on_cuda(name):
     network = build_network(name, "micro")
     image = torch.rand(1, 3, 64, 64)
     assert nondeterministic_on_cuda(lambda: network(image).sum().backward()) == ()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_it_makes_by_itself_is_where_the_image_is(name):
+    network, image = build_network(name, "micro"), torch.rand(1, 3, 64, 64)
+    with rehearsal() as move:
+        place(network, move)
+        features = network.forward_features(move(image))
+        assert {level.device.type for level in (features.restored, *features.levels)} == {"cuda"}
+        assert network.restore(move(image[..., :61, :45])).device.type == "cuda"

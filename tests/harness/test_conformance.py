@@ -138,6 +138,22 @@ class Interpolates(Faultless):
         return F.l1_loss(ours, theirs)
 
 
+class StaysOnTheCPU(Faultless):
+    def compare(self, ours, theirs, lesson):
+        return F.l1_loss(ours, theirs) * torch.ones(1).mean() + (ours * torch.ones(ours.shape)).mean()
+
+
+class AnswersOnTheCPU(Faultless):
+    def compare(self, ours, theirs, lesson):
+        return torch.tensor(F.l1_loss(ours, theirs).item())
+
+
+class SelectsByValue(StaysOnTheCPU):
+    def compare(self, ours, theirs, lesson):
+        assert (ours > theirs).any() and ours.sum().item() and int(ours.argmax())
+        return ours[ours > theirs].mean() + super().compare(ours, theirs, lesson)
+
+
 FAULTS = [
     (Undocumented, "is_documented", "no section `Terms:`"),
     (GrowsTerms, "terms_are_finite_scalars", "its terms change during training"),
@@ -159,6 +175,8 @@ FAULTS = [
     (Uncontrolled, "outputs_have_a_control", "declare `control`"),
     (Quadratic, "memory_is_bounded", "times the memory"),
     (Interpolates, "steps_come_again_on_cuda", "gradient of bilinear interpolation"),
+    (StaysOnTheCPU, "devices_do_not_mix", "to be on the same device"),
+    (AnswersOnTheCPU, "devices_do_not_mix", "term output is on the CPU"),
 ]
 
 
@@ -191,6 +209,11 @@ def test_each_fault_is_found(registered, method, check, problem):
     assert finding.promise
 
 
+def test_what_depends_on_values_is_not_followed(registered):
+    registered(SelectsByValue)
+    assert not find("devices_do_not_mix", SelectsByValue).problem
+
+
 def test_every_check_is_shown_to_fail():
     assert {check for _, check, _ in FAULTS} == set(CHECKS)
 
@@ -220,5 +243,5 @@ def test_the_command_says_what_is_wrong_and_exits_with_1(registered):
     registered(NeverVanishes)
     done = CliRunner().invoke(app, ["check", "--method", "faultless"])
     assert done.exit_code == 1
-    assert "faultless: 16 of 17 checks passed" in done.stdout
+    assert "faultless: 17 of 18 checks passed" in done.stdout
     assert "distances_vanish: term output is" in done.stdout and "promised:" in done.stdout

@@ -179,6 +179,24 @@ def test_a_rank_that_is_killed_ends_the_others_and_costs_no_more_than_a_checkpoi
 
 
 @pytest.mark.slow
+def test_a_rank_that_does_not_answer_is_named_and_costs_no_more_than_a_checkpoint(real_set, tmp_path):
+    words = options(real_set, ("scratch",), steps=400)
+    start = command(words, tmp_path, 2, module="tests.impatient")
+    process = subprocess.Popen(start, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    until_trained(tmp_path)
+    ranks = {child.environ().get("RANK"): child for child in psutil.Process(process.pid).children()}
+    ranks["1"].suspend()
+    ranks["0"].wait(timeout=60)
+    ranks["1"].kill()
+    told, _ = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "a rank has died or does not answer (" in told and "the same command goes on from there" in told, told
+    assert 0 < torch.load(checkpoint(tmp_path, "scratch"), weights_only=True)["step"] < 400
+    run(words, tmp_path, 2)
+    assert torch.load(checkpoint(tmp_path, "scratch"), weights_only=True)["step"] == 400
+
+
+@pytest.mark.slow
 def test_a_disk_that_is_full_is_named_and_loses_nothing(real_set, tmp_path):
     words = options(real_set, ("fitnet",), steps=60)
     run(words, tmp_path / "whole", 2)
