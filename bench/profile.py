@@ -14,11 +14,14 @@ from bench.registry import UnknownNameError
 from bench.run import console
 
 if TYPE_CHECKING:  # at run time only in the command: these import torch, which --help can do without
+    from bench.config import DeviceName
     from bench.plan import Planner
     from bench.step_profile import Course
 
 COUNTED = 256
 """Side of the image for which multiply-accumulates are counted, in pixels."""
+LARGE: dict["DeviceName", int] = {"cpu": 1024, "cuda": 8192}
+"""Side of matrices whose product keeps a device busy."""
 NOWHERE = Path("runs") / "profile"
 """What is never written."""
 
@@ -60,7 +63,7 @@ def profile(
     cells = _cells(cell, planner)
     torch.set_num_threads(threads or grid.threads)
     planner.device.prepare()
-    rate = matmul_rate(planner.device)
+    rate = matmul_rate(planner.device, LARGE[grid.device])
     training = planner.recipe(cells[0])
     times = profile_steps(course_of(cells, planner), steps, trace)
     images = training.batch_size * (training.crop_size / COUNTED) ** 2

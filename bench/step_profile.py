@@ -244,8 +244,8 @@ def rows(times: Sequence[Mapping[Section, float]], floors_ms: Mapping[str, float
     return tuple(found)
 
 
-def matmul_rate(device: Device, size: int = 1024, seconds: float = 1.0) -> float:
-    """Multiply-accumulates of a matrix product a second, in the precision: the best of as many as the time allows."""
+def matmul_rate(device: Device, size: int, seconds: float = 1.0) -> float:
+    """Multiply-accumulates a second of the product of two square matrices, in the precision: the best of some."""
     left, right = device.move(Batch(torch.rand(size, size), torch.rand(size, size)))
     product = device.in_precision(torch.matmul)
     best, started = float("inf"), time.perf_counter()
@@ -271,7 +271,7 @@ def profile_table(record: ProfileRecord) -> Table:
         "forward: of the student. terms: the loss, with adapters and what the student's own output shows the "
         "perceptual network. backward: through all of that. data: as if no worker drew ahead.",
         f"floor: the multiply-accumulates of the networks alone, of a student's step three forward passes, at "
-        f"{record.macs_per_second_g:.1f} G a second, the rate of a product of two matrices of 1024x1024.",
+        f"{record.macs_per_second_g:.1f} G a second, the rate of a product of two large matrices.",
     )
     cells = tuple(_cells(row, total) for row in (*record.rows, whole))
     return Table(f"{record.name}: a training step", header, cells, notes)

@@ -71,6 +71,13 @@ def test_the_end_of_the_first_rank_ends_the_others(alone, monkeypatch):
     monkeypatch.undo()
 
 
+def test_more_ranks_than_gpus_are_refused(monkeypatch):
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(ValueError, match="each rank needs a GPU of its own; this machine has 1"):
+        ranks_module.Ranks("cuda")
+
+
 def test_what_gloo_says_is_explained(alone, monkeypatch):
     def closed(*arguments, **named):
         raise RuntimeError("Connection closed by peer [127.0.0.1]:4711\nand more")
