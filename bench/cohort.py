@@ -114,9 +114,9 @@ def _train(
     members = [_member(plan, planner, teachers, digests, ranks) for plan in plans]
     training = planner.training(first)
     draw = partial(training_batch, first, planner.data(first.task).training, training)
-    if not all(member.is_done for member in members):
-        steps = max(member.training.steps for member in members)
-        progress.start(Cohort(tuple(plan.cell for plan in plans)).name, steps)
+    if left := [member for member in members if not member.is_done]:
+        steps, done = max(member.training.steps for member in left), min(member.step for member in left)
+        progress.start(Cohort(tuple(plan.cell for plan in plans)).name, steps, done)
     total_steps = planner.recipe(first).steps  # the grid's, also for a member that takes more
     distillers = [member.distiller for member in members]
     networks = [*teachers.values(), *(distiller.student for distiller in distillers)]

@@ -50,15 +50,21 @@ class StepProgress:
     ) -> None:
         self._bar.__exit__(kind, error, trace)
 
-    def start(self, name: str, steps: int) -> None:
-        """A cohort of this name begins to train, up to this step."""
+    def start(self, name: str, steps: int, done: int = 0) -> None:
+        """A cohort of this name begins to train.
+
+        Args:
+            name: Its name.
+            steps: Up to which step.
+            done: After which step it goes on, where it was stopped.
+        """
         self._cohort += 1
         self._name = f"[{self._cohort}/{self._num_cohorts}] {name}"
         self._steps = steps
         for task in self._bar.task_ids:
             self._bar.remove_task(task)
         self._task = self._bar.add_task(self._name, total=steps, eta="")
-        log.info("%s: %d steps", self._name, steps)
+        log.info("%s: %d steps%s", self._name, steps, f", goes on after step {done}" if done else "")
 
     def step(self, step: int, members: Sequence[Member]) -> None:
         """A step is done; called by the training loop."""

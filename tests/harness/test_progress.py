@@ -41,3 +41,10 @@ def test_elsewhere_there_are_plain_lines(caplog):
     lines = [record.getMessage() for record in caplog.records]
     assert lines[0] == "[1/2] first: 3 steps"
     assert any("[2/2] second: step 3/3, ETA 0 s; loss: slkd 0.5000" in line for line in lines)
+
+
+def test_what_was_stopped_says_where_it_goes_on(caplog):
+    caplog.set_level(logging.INFO)
+    with StepProgress(num_cohorts=1, num_steps=2, console=Console(file=io.StringIO())) as progress:
+        progress.start("first", 3, 1)
+    assert caplog.records[0].getMessage() == "[1/1] first: 3 steps, goes on after step 1"
