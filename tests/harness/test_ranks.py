@@ -18,9 +18,10 @@ from bench.ranks import GIVE_UP, GivenUpError, LostRankError
 from tests.killing import grid
 
 AMPLIFYING = {"dckd": 1e-2, "ckt": 1e-3, "slkd_restorer_b": 1e-3}
-"""What rounding in float32 may come to after twenty steps, relative to the weights, where it is more than 1e-5.
-Gradients of absolute differences and of ReLUs are signs, and jump where rounding decides them: in ``dckd``, until the
-history network moves, an image is contrasted with what the same weights made of it. In float64 nothing of it is left.
+"""What rounding in float32 may come to after twenty steps, relative to the weights, where it is more than 1e-5: in
+float64 nothing of it is left. In ``dckd``, until the history network moves, images are contrasted with what the same
+weights made of them: the difference is rounding, and the gradient has its sign. What amplifies it in the others is not
+known.
 """
 
 
