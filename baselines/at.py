@@ -11,6 +11,7 @@ from torch import Tensor
 from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Reference, Role, unequal_levels
 from bench.features import precise
 from bench.networks.base import Levels, RestorationNetwork
+from bench.parts import in_parts
 
 
 class ATConfig(MethodConfig):
@@ -62,6 +63,7 @@ class AT(Distiller):
         ),
     )
 
+    @in_parts
     def forward(self, lesson: Lesson) -> dict[str, Tensor]:
         student, teacher = self.student.forward_features(lesson.degraded), lesson.teacher("removal")
         if self.config.distance == "squared":

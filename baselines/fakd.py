@@ -10,6 +10,7 @@ from torch import Tensor
 from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Reference, Role, is_oracle, unequal_levels
 from bench.features import pooled, precise
 from bench.networks.base import Levels, RestorationNetwork
+from bench.parts import in_parts
 
 
 class FAKDConfig(MethodConfig):
@@ -69,6 +70,7 @@ class FAKD(Distiller):
         super().__init__(student, teachers, config)
         self.has_features = not is_oracle(teachers)
 
+    @in_parts
     def forward(self, lesson: Lesson) -> dict[str, Tensor]:
         student, teacher = self.student.forward_features(lesson.degraded), lesson.teacher("removal")
         share = self.config.output_share

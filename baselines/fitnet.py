@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Reference, Role, unequal_levels
 from bench.networks.base import RestorationNetwork
+from bench.parts import in_parts
 
 
 class FitNetConfig(MethodConfig):
@@ -60,6 +61,7 @@ class FitNet(Distiller):
         pairs = zip(student.level_channels, teachers["removal"].level_channels, strict=True)
         self.regressors = nn.ModuleList(nn.Conv2d(ours, theirs, 1) for ours, theirs in pairs)
 
+    @in_parts
     def forward(self, lesson: Lesson) -> dict[str, Tensor]:
         student, teacher = self.student.forward_features(lesson.degraded), lesson.teacher("removal")
         hint = hint_loss(self.regressors, student.levels, teacher.levels)

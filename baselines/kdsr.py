@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Reference, Role, no_features
 from bench.features import embedding, precise
 from bench.networks.base import RestorationNetwork
+from bench.parts import in_parts
 
 
 class KDSRConfig(MethodConfig):
@@ -63,6 +64,7 @@ class KDSR(Distiller):
         super().__init__(student, teachers, config)
         self.regressor = nn.Linear(student.encoder_channels[-1], teachers["removal"].encoder_channels[-1])
 
+    @in_parts
     def forward(self, lesson: Lesson) -> dict[str, Tensor]:
         student, teacher = self.student.forward_features(lesson.degraded), lesson.teacher("removal")
         kl = vector_kl(self.regressor(embedding(student.encoder)), embedding(teacher.encoder), self.config.tau)

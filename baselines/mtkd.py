@@ -7,6 +7,7 @@ from pydantic import Field
 from torch import Tensor
 
 from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Reference, Role
+from bench.parts import in_parts
 from bench.wavelets import band_distances
 
 
@@ -58,6 +59,7 @@ class MTKD(Distiller):
         ),
     )
 
+    @in_parts
     def forward(self, lesson: Lesson) -> dict[str, Tensor]:
         restored = self.student(lesson.degraded)
         wavelet = wavelet_loss(restored, lesson.teacher("removal").restored, self.config.num_levels)

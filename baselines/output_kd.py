@@ -6,6 +6,7 @@ from pydantic import Field
 from torch import Tensor
 
 from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Reference, Role
+from bench.parts import in_parts
 
 
 class OutputKDConfig(MethodConfig):
@@ -49,6 +50,7 @@ class OutputKD(Distiller):
         ),
     )
 
+    @in_parts
     def forward(self, lesson: Lesson) -> dict[str, Tensor]:
         restored = self.student(lesson.degraded)
         output = self.restoration_loss(restored, lesson.teacher("removal").restored)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Reference, Role, no_features
 from bench.features import precise
 from bench.networks.base import RestorationNetwork
+from bench.parts import in_parts
 
 
 class PISRConfig(MethodConfig):
@@ -65,6 +66,7 @@ class PISR(Distiller):
         ours, theirs = student.decoder_channels[0], teachers["reconstruction"].decoder_channels[0]
         self.mean, self.scale = head(ours, theirs), head(ours, theirs)
 
+    @in_parts
     def forward(self, lesson: Lesson) -> dict[str, Tensor]:
         student, teacher = self.student.forward_features(lesson.degraded), lesson.teacher("reconstruction")
         finest = student.decoder[0]

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Reference, Role
 from bench.features import precise
+from bench.parts import in_parts
 from bench.wavelets import haar
 
 
@@ -57,6 +58,7 @@ class PSD(Distiller):
         ),
     )
 
+    @in_parts
     def forward(self, lesson: Lesson) -> dict[str, Tensor]:
         restored = self.student(lesson.degraded)
         low, high = gated_losses(restored, lesson.teacher("removal").restored, lesson.clean)

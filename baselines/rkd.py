@@ -11,6 +11,7 @@ from torch import Tensor
 from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Reference, Role, no_features
 from bench.features import embedding
 from bench.networks.base import RestorationNetwork
+from bench.parts import in_parts, whole_batch
 
 
 class RKDConfig(MethodConfig):
@@ -60,9 +61,13 @@ class RKD(Distiller):
         ),
     )
 
+    @in_parts
     def forward(self, lesson: Lesson) -> dict[str, Tensor]:
         features = self.student.forward_features(lesson.degraded)
-        student, teacher = embedding(features.encoder), embedding(lesson.teacher("removal").encoder)
+        student, teacher = (
+            whole_batch(embedding(features.encoder)),
+            whole_batch(embedding(lesson.teacher("removal").encoder)),
+        )
         return {
             "restoration": self.restoration_loss(features.restored, lesson.clean),
             "distance": self.config.distance_weight * distance_loss(student, teacher),

@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from bench.distiller import METHODS, Distiller, Lesson, Reference
+from bench.parts import in_parts
 
 
 @METHODS.register("scratch")
@@ -22,5 +23,6 @@ class Scratch(Distiller):
         url="",
     )
 
+    @in_parts
     def forward(self, lesson: Lesson) -> dict[str, Tensor]:
         return {"restoration": self.restoration_loss(self.student(lesson.degraded), lesson.clean)}

@@ -5,6 +5,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from bench.distiller import METHODS, Distiller, Lesson, Reference, TeacherRole
+from bench.parts import in_parts
 
 
 @METHODS.register("scratch_long")
@@ -33,5 +34,6 @@ class ScratchLong(Distiller):
         ),
     )
 
+    @in_parts
     def forward(self, lesson: Lesson) -> dict[str, Tensor]:
         return {"restoration": self.restoration_loss(self.student(lesson.degraded), lesson.clean)}

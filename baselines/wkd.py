@@ -6,6 +6,7 @@ from pydantic import Field
 from torch import Tensor
 
 from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Reference, Role
+from bench.parts import in_parts
 from bench.wavelets import band_distances
 
 
@@ -54,6 +55,7 @@ class WKD(Distiller):
         ),
     )
 
+    @in_parts
     def forward(self, lesson: Lesson) -> dict[str, Tensor]:
         restored = self.student(lesson.degraded)
         wavelet = high_band_loss(restored, lesson.teacher("removal").restored, self.config.num_levels)

@@ -4,7 +4,6 @@ import logging
 import resource
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Literal
@@ -16,6 +15,7 @@ from torch import Tensor
 from bench.agreement import check_same
 from bench.cell import Cell, Cohort
 from bench.config import digest
+from bench.data_parallel import RankedMember, WholeLesson
 from bench.datasets.loader import prefetched
 from bench.distiller import METHODS, Distiller, Lesson, Role
 from bench.evaluate import Scores, score
@@ -25,7 +25,7 @@ from bench.networks.base import RestorationNetwork, weights_digest
 from bench.plan import Planner
 from bench.progress import StepProgress
 from bench.provenance import provenance
-from bench.ranks import GIVE_UP, GivenUpError, LostRankError, RankedMember, Ranks
+from bench.ranks import GIVE_UP, GivenUpError, LostRankError, Ranks
 from bench.record import CellRecord, RunInfo, write_record
 from bench.train import Member, fit
 from bench.values import write_history, write_per_image
@@ -120,14 +120,11 @@ def _train(
     total_steps = planner.recipe(first).steps  # the grid's, also for a member that takes more
     distillers = [member.distiller for member in members]
     networks = [*teachers.values(), *(distiller.student for distiller in distillers)]
-    with (
-        prefetched(draw, planner.params.workers) as batches,
-        planner.device.training(distillers, networks),
-        ranks.spread(networks) if ranks else nullcontext(),
-    ):
+    with prefetched(draw, planner.params.workers) as batches, planner.device.training(distillers, networks):
 
         def teach(step: int) -> Lesson:
-            return Lesson(planner.device.move(batches(step)), teachers, step, first.seed, total_steps)
+            lesson = Lesson(planner.device.move(batches(step)), teachers, step, first.seed, total_steps)
+            return WholeLesson(lesson, ranks) if ranks else lesson
 
         give = ranks.in_step(teach) if ranks else teach
         fit(members, give, planner.params.checkpoint_seconds, progress.step, is_fail_fast)

@@ -20,6 +20,7 @@ PLUMBING = (
     "bench.config",
     "bench.datasets.stamps",
     "bench.faults",
+    "bench.parts",
     "bench.record",
     "bench.registry",
     "bench.stamps",
@@ -29,6 +30,9 @@ PLUMBING = (
 
 CITATIONS = ("Reference", "Published")
 """Calls that say what was published elsewhere."""
+
+PARTS = ("in_parts", "mean_over_batch", "whole_batch")
+"""By which ranks share a batch, a decorator and functions (`bench.parts`): in one process they change nothing."""
 
 DIGITS = 12
 """Hexadecimal digits that are kept of a digest: the chance that an edit goes unnoticed is one in 10^14."""
@@ -198,6 +202,14 @@ def _is_silent(statement: ast.AST) -> bool:
     return is_logging or isinstance(call, ast.Constant)
 
 
+def _is_part(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id in PARTS
+
+
+def _decorators(written: list[ast.expr]) -> list[ast.expr]:
+    return [decorator for decorator in written if not _is_part(decorator)]
+
+
 def _canonical(node: Any) -> Any:
     """Syntax as nested lists, the same for all versions of Python, without what computes nothing."""
     if isinstance(node, list):
@@ -206,9 +218,12 @@ def _canonical(node: Any) -> Any:
         return ["Raise", _canonical(node.exc.func)]
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CITATIONS:
         return [node.func.id]
+    if isinstance(node, ast.Call) and _is_part(node.func):
+        return _canonical(node.args[0])
     if isinstance(node, ast.AST):
         fields = ((name, value) for name, value in ast.iter_fields(node) if name not in ("ctx", "kind", "type_comment"))
-        return [type(node).__name__, *([name, _canonical(value)] for name, value in fields if value not in (None, []))]
+        written = ((name, _decorators(value) if name == "decorator_list" else value) for name, value in fields)
+        return [type(node).__name__, *([name, _canonical(value)] for name, value in written if value not in (None, []))]
     return repr(node)
 
 

@@ -37,6 +37,21 @@ def check_data(plans: Sequence[Sequence[Plan]], planner: Planner) -> None:
         raise ValueError(f"{len(errors)} problems with the images; nothing was trained:\n{shown}")
 
 
+def check_shares(plans: Sequence[Sequence[Plan]], planner: Planner, num_ranks: int) -> None:
+    """Checks that ranks that train together can share every batch equally.
+
+    Raises:
+        ValueError: They cannot; the message names a cell.
+    """
+    for plan in (plan for cohort in plans for plan in cohort if plan.steps_left):
+        size = planner.training(plan.cell).batch_size
+        if size % num_ranks:
+            raise ValueError(
+                f"{plan.cell.path}: its batches of {size} images cannot be shared equally among {num_ranks} ranks; set "
+                "batch_size to a multiple of the ranks, or start fewer (--nproc-per-node); nothing was trained"
+            )
+
+
 def _findings(data: TaskData, crop_size: int) -> Iterator[Finding]:
     """What is to say about a task's images; those to train on only where something is trained."""
     tests = [item for pairs in data.test_sets.values() for item in pairs.items]

@@ -1,15 +1,8 @@
-"""Data parallelism: the ranks that ``torchrun`` starts train one cohort together, and get what one process gets.
+"""The ranks that ``torchrun`` starts, and what they say to one another."""
 
-Each rank runs the networks, which cost most, on its part of the batch, and gathers what they say. The terms of a method
-are then computed by every rank from the whole batch, as in one process: so relations among the images of a batch,
-contrasts and affinities, need nothing special, and methods know nothing of ranks. Gradients go back to each rank's
-part, and those of the student's weights are added up before the optimiser's step.
-"""
-
-import functools
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -17,13 +10,9 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.utils._pytree import tree_map
 
 from bench.config import DeviceName
 from bench.distiller import Lesson
-from bench.networks.base import RestorationNetwork
-from bench.stand_ins import CALLS, stand_ins
-from bench.train import DivergedError, Member
 
 PATIENCE = timedelta(minutes=10)
 """How long a rank waits for another one's part of a step."""
@@ -107,8 +96,25 @@ class Ranks:
         return whole.permute(0, 3, 1, 2) if is_map else whole
 
     def part(self, batch: Tensor) -> Tensor:
-        """This rank's part of a batch: as many images as each other one's."""
+        """This rank's part of a batch: as many images as each other one's.
+
+        Raises:
+            ValueError: The images cannot be shared equally.
+        """
+        if len(batch) % self.size:
+            raise ValueError(f"{len(batch)} images cannot be shared equally among {self.size} ranks; see batch_size")
         return batch.chunk(self.size)[self.rank]
+
+    def average(self, tensor: Tensor) -> Tensor:
+        """The mean of what the ranks have.
+
+        Raises:
+            LostRankError: As `gather`.
+        """
+        total = tensor.clone()
+        with _losses():
+            dist.all_reduce(total)
+        return total / self.size
 
     def add_up(self, tensors: Sequence[Tensor]) -> None:
         """Adds the same tensors of all ranks, in place.
@@ -121,97 +127,6 @@ class Ranks:
             dist.all_reduce(flat)
         for tensor, total in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
             tensor.copy_(total.view_as(tensor))
-
-    @contextmanager
-    def spread(self, networks: Iterable[RestorationNetwork]) -> Iterator[None]:
-        """Has networks run on this rank's part of the batches that they are given, and return the answers to all."""
-        parts = {}
-        for network in set(networks):
-            calls = _Calls()
-            for name in CALLS:
-                parts[network, name] = functools.partial(self._in_parts, getattr(network, name), calls)
-        with stand_ins(parts):
-            yield
-
-    def _in_parts(self, whole: Callable[[Tensor], Any], calls: "_Calls", image: Tensor) -> Any:
-        if calls.is_inside:  # as `forward` calls `forward_features`
-            return whole(image)
-        if len(image) % self.size:
-            raise ValueError(f"{len(image)} images cannot be shared equally among {self.size} ranks; see batch_size")
-        calls.is_inside = True
-        try:
-            answer = whole(_Part.apply(image, self))
-        finally:
-            calls.is_inside = False
-        return tree_map(lambda tensor: _Gather.apply(tensor, self), answer)
-
-
-class _Calls:
-    """Whether a network is being called."""
-
-    is_inside = False
-
-
-class _Part(torch.autograd.Function):
-    """A rank's part of a batch; going back, the gradients of all parts, since what follows is the same on all ranks."""
-
-    @staticmethod
-    def forward(ctx: Any, batch: Tensor, ranks: Ranks) -> Tensor:
-        ctx.ranks = ranks
-        return ranks.part(batch)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return ctx.ranks.gather(gradient), None
-
-
-class _Gather(torch.autograd.Function):
-    """The whole batch of what the ranks have parts of; going back, the gradient of this rank's part."""
-
-    @staticmethod
-    def forward(ctx: Any, part: Tensor, ranks: Ranks) -> Tensor:
-        ctx.ranks = ranks
-        return ranks.gather(part)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return ctx.ranks.part(gradient), None
-
-
-class RankedMember(Member):
-    """A member of a cohort that several ranks train. Rank 0 writes its checkpoints, which any number of ranks resumes.
-
-    Args:
-        ranks: They.
-        member: Arguments of `Member`.
-    """
-
-    def __init__(self, ranks: Ranks, *member: Any, **named: Any) -> None:
-        super().__init__(*member, **named)
-        self._ranks = ranks
-        self.optimizer.register_step_pre_hook(lambda *_: self._share_gradients())
-
-    def learn(self, lesson: Lesson) -> None:
-        try:
-            super().learn(lesson)
-        except DivergedError:  # on all ranks alike
-            raise
-        except Exception as error:  # the others wait for this rank's part
-            reason = f"{self.name} failed on rank {self._ranks.rank} of {self._ranks.size}: {error}"
-            raise LostRankError(reason) from error
-
-    def save(self) -> None:
-        if self._ranks.rank == 0:
-            super().save()
-
-    def _share_gradients(self) -> None:
-        """Adds up the gradients of the parts; adapters have that of the whole batch on every rank: it is averaged."""
-        shared = set(self.distiller.student.parameters())
-        gradients = []
-        for parameter in self.distiller.parameters():
-            if parameter.grad is not None:
-                gradients.append(parameter.grad if parameter in shared else parameter.grad.div_(self._ranks.size))
-        self._ranks.add_up(gradients)
 
 
 @contextmanager

@@ -266,12 +266,13 @@ def _run_grid(
     from bench import judge
     from bench.agreement import check_expected
     from bench.plan import Planner
-    from bench.preflight import check_data
+    from bench.preflight import check_data, check_shares
 
     planner = Planner(grid, workspace)
     cohorts = [c for c in planner.cohorts(filters) if not (is_teachers_only and c.cells[0].role == "student")]
     plans = judge.plans(planner, cohorts, is_teachers_only)
     check_expected(plan for cohort in plans for plan in cohort)
+    check_shares(plans, planner, _num_ranks())
     check_data(plans, planner)
     failures = run_plans(plans, planner, is_fail_fast, ranks)
     if any(plan.status != "up to date" for cohort in plans for plan in cohort):

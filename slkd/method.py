@@ -20,6 +20,7 @@ from bench.distiller import (
 )
 from bench.losses import image_kl
 from bench.networks.base import Features, RestorationNetwork
+from bench.parts import in_parts, mean_over_batch
 from slkd import brisque, pictures, piqe
 from slkd.scale import LinearProbes, ScaleConversion
 
@@ -144,6 +145,7 @@ class SLKD(Distiller):
             channels = student.decoder_channels, teachers[self._role_b].decoder_channels
             self.reconstruction = Branch(self._distance(piqe.distance), *channels)
 
+    @in_parts
     def forward(self, lesson: Lesson) -> dict[str, Tensor]:
         student = self.student.forward_features(lesson.degraded)
         restoration = self.restoration_loss(student.restored, lesson.clean)
@@ -189,7 +191,7 @@ class SLKD(Distiller):
         """Scales a term to the value of the restoration term; the factor carries no gradient."""
         if self.config.balance == "none":
             return term
-        return term * (restoration / term.clamp_min(SMALLEST_BALANCED)).detach()
+        return term * (mean_over_batch(restoration) / mean_over_batch(term).clamp_min(SMALLEST_BALANCED)).detach()
 
     @classmethod
     def unsupported(cls, student: RestorationNetwork, teachers: Mapping[Role, RestorationNetwork]) -> str | None:

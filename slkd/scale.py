@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bench.parts import whole_batch
+
 FORGETTING = 0.02
 """The share of a new batch in the running moments that the probes are fit to: a memory of about 50 steps."""
 RIDGE = 1e-4
@@ -79,7 +81,9 @@ class LinearProbes(nn.Module):
         """
         for level, feature in zip(self.levels, features, strict=True):
             moments = self.get_buffer(f"moments{level}")
-            moments.lerp_(_moments(feature, target, level), FORGETTING if self.is_fit else 1.0)
+            moments.lerp_(
+                _moments(whole_batch(feature), whole_batch(target), level), FORGETTING if self.is_fit else 1.0
+            )
             self.get_buffer(f"weight{level}").copy_(_solve(moments))
         self.is_fit.fill_(True)
 

@@ -4,14 +4,25 @@
 """
 
 import runpy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
 
 from bench.batch import Batch
 from bench.device import Device
+from bench.distiller import Distiller
 from bench.networks.base import RestorationNetwork
+
+
+@contextmanager
+def wide() -> Iterator[None]:
+    """What asks for float32 gets float64."""
+    narrow, torch.Tensor.float = torch.Tensor.float, torch.Tensor.double
+    try:
+        yield
+    finally:
+        torch.Tensor.float = narrow
 
 
 class WideDevice(Device):
@@ -22,6 +33,11 @@ class WideDevice(Device):
 
     def move(self, batch: Batch) -> Batch:
         return Batch(*(image.double() for image in super().move(batch)))
+
+    @contextmanager
+    def training(self, distillers: Iterable[Distiller], networks: Iterable[RestorationNetwork] = ()) -> Iterator[None]:
+        with super().training(distillers, networks), wide():
+            yield
 
     @contextmanager
     def restoring(self, network: RestorationNetwork) -> Iterator[None]:

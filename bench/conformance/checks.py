@@ -11,12 +11,14 @@ import torch
 from torch import Tensor
 
 from bench.batch import Batch
+from bench.conformance.pair import Pair
 from bench.conformance.rehearsal import UNFOLLOWED, place, rehearsal
 from bench.conformance.trial import TOTAL_STEPS, Method, Trial, crops, total, trained, values
 from bench.determinism import nondeterministic_on_cuda
 from bench.distiller import METHODS, Distiller, Lesson, Role
 from bench.latency import LiveTensors
 from bench.networks.base import Features, RestorationNetwork, build_network
+from bench.parts import exchanging, is_in_parts
 
 MEMORY_BOUND = 8.0
 """A step on a crop of 128x128 may need so many times the memory of the student's step alone, with NAFNet's reduced pair
@@ -341,6 +343,41 @@ def devices_do_not_mix(method: Method) -> None:
                 require(term.device == lesson.clean.device, f"term {name} is on the CPU where the images are on a GPU")
 
 
+def parts_make_up_the_whole(method: Method) -> None:
+    """If it is declared ``in_parts``, two ranks get the terms and gradients of one process from halves of a batch."""
+    trial, pair = Trial(method), Pair()
+    whole, halves = trial.start(), [trial.start() for _ in range(2)]
+    if not is_in_parts(whole):
+        return
+
+    def half(rank: int) -> tuple[dict[str, float], Tensor]:
+        with exchanging(pair.exchange(rank)):
+            return _terms_and_gradient(halves[rank], trial.lesson(step, (4, 16, 16)).split(2)[rank])
+
+    for step in (0, TOTAL_STEPS // 2):
+        terms, gradient = _terms_and_gradient(whole, trial.lesson(step, (4, 16, 16)))
+        (ours, ours_gradient), (_, theirs_gradient) = pair.work(half)
+        far = [name for name, value in terms.items() if not math.isclose(ours[name], value, rel_tol=1e-3, abs_tol=1e-7)]
+        require(not far, f"{_NOT_IN_PARTS}: from halves, {', '.join(far)} are others")
+        mean = (ours_gradient + theirs_gradient) / 2
+        share = ((mean - gradient).norm() / gradient.norm()).item()
+        require(share < 1e-3, f"{_NOT_IN_PARTS}: from halves, the gradient differs by {share:.1g} of its norm")
+
+
+_NOT_IN_PARTS = (
+    "it relates the images of a batch to one another, or draws by their number; ask bench.parts for what it needs of "
+    "the whole batch, or do not declare it in_parts"
+)
+
+
+def _terms_and_gradient(distiller: Distiller, lesson: Lesson) -> tuple[dict[str, float], Tensor]:
+    distiller.zero_grad()
+    terms = distiller(lesson)
+    total(terms).backward()
+    gradients = (torch.zeros_like(p) if p.grad is None else p.grad for _, p in trained(distiller))
+    return values(terms), torch.cat([gradient.flatten() for gradient in gradients])
+
+
 CHECKS: dict[str, Callable[[Method], None]] = {
     check.__name__: check
     for check in (
@@ -362,6 +399,7 @@ CHECKS: dict[str, Callable[[Method], None]] = {
         memory_is_bounded,
         steps_come_again_on_cuda,
         devices_do_not_mix,
+        parts_make_up_the_whole,
     )
 }
 """By name, in the order in which they are run; the first line of each docstring is the promise."""

@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 
 from bench.__main__ import app
 from bench.conformance import CHECKS, NonconformityError, Trial, examine, find
+from bench.conformance.trial import crops
 from bench.distiller import METHODS, Distiller, Reference
+from bench.parts import in_parts, mean_over_batch, whole_batch
 
 COUNTER = itertools.count()
 
@@ -154,6 +156,39 @@ class SelectsByValue(StaysOnTheCPU):
         return ours[ours > theirs].mean() + super().compare(ours, theirs, lesson)
 
 
+class RelatesImages(Faultless):
+    """Declares what is not so: the greatest difference of a batch is no mean over its images."""
+
+    @in_parts
+    def forward(self, lesson):
+        return super().forward(lesson)
+
+    def compare(self, ours, theirs, lesson):
+        return (ours - theirs).abs().mean(dim=(1, 2, 3)).max()
+
+
+class SharesOneWay(RelatesImages):
+    """Of what it needs of the whole batch, it forgets one."""
+
+    def compare(self, ours, theirs, lesson):
+        ours, theirs = whole_batch(ours.mean(dim=(1, 2, 3))), theirs.mean(dim=(1, 2, 3))
+        return F.mse_loss(ours, theirs.repeat(len(ours) // len(theirs)))
+
+
+class SharesValuesOnly(RelatesImages):
+    """Its terms are right, their gradient is not."""
+
+    def compare(self, ours, theirs, lesson):
+        greatest = super().compare(ours, theirs, lesson)
+        return mean_over_batch(F.l1_loss(ours, theirs).detach()) + greatest - greatest.detach()
+
+
+class FailsOnOneRank(RelatesImages):
+    def compare(self, ours, theirs, lesson):
+        assert not torch.equal(lesson.clean, crops(4, 16, 16).clean[2:])
+        return mean_over_batch(F.l1_loss(ours, theirs))
+
+
 FAULTS = [
     (Undocumented, "is_documented", "no section `Terms:`"),
     (GrowsTerms, "terms_are_finite_scalars", "its terms change during training"),
@@ -177,6 +212,10 @@ FAULTS = [
     (Interpolates, "steps_come_again_on_cuda", "gradient of bilinear interpolation"),
     (StaysOnTheCPU, "devices_do_not_mix", "to be on the same device"),
     (AnswersOnTheCPU, "devices_do_not_mix", "term output is on the CPU"),
+    (RelatesImages, "parts_make_up_the_whole", "from halves, output are others"),
+    (SharesOneWay, "parts_make_up_the_whole", "from halves, output are others"),
+    (SharesValuesOnly, "parts_make_up_the_whole", "of its norm"),
+    (FailsOnOneRank, "parts_make_up_the_whole", "AssertionError"),
 ]
 
 
@@ -243,5 +282,5 @@ def test_the_command_says_what_is_wrong_and_exits_with_1(registered):
     registered(NeverVanishes)
     done = CliRunner().invoke(app, ["check", "--method", "faultless"])
     assert done.exit_code == 1
-    assert "faultless: 17 of 18 checks passed" in done.stdout
+    assert "faultless: 18 of 19 checks passed" in done.stdout
     assert "distances_vanish: term output is" in done.stdout and "promised:" in done.stdout

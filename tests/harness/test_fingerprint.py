@@ -97,6 +97,11 @@ def digests(tmp_path, monkeypatch):
     return make
 
 
+def test_a_method_that_is_declared_in_parts_computes_the_same(digests):
+    plain = 'class Method(Base):\n    reference = Reference(("A title", 2024))\n\n'
+    assert digests("method", plain, f"from bench.parts import in_parts\n\n\n{plain}    @in_parts\n") == digests()
+
+
 def test_a_method_depends_on_the_modules_that_it_reaches(digests):
     assert list(digests()) == ["package.base", "package.inside", "package.losses", "package.method"]
 
@@ -114,6 +119,7 @@ def test_a_method_depends_on_the_modules_that_it_reaches(digests):
         ("losses", "return x + 1", "return x + 2"),
         ("losses", "def unrelated", "def other"),
         ("losses", '"""Distances."""', ""),
+        ("losses", "return (x * x + EPSILON) * scale", "return mean_over_batch((x * x + EPSILON) * scale)"),
         ("method", '"A title", 2024', '"The title", 2025'),
         ("method", "import Sequence", "import Iterable"),
     ],

@@ -11,13 +11,18 @@ import psutil
 import pytest
 import torch
 
+from bench import judge
 from bench import ranks as ranks_module
+from bench.cell import Filters
+from bench.data_parallel import spread
 from bench.distiller import METHODS
 from bench.networks.base import build_network
+from bench.plan import Planner
+from bench.preflight import check_shares
 from bench.ranks import GIVE_UP, GivenUpError, LostRankError
 from tests.killing import grid
 
-AMPLIFYING = {"dckd": 1e-2, "ckt": 1e-3, "slkd_restorer_b": 1e-3}
+AMPLIFYING = {"dckd": 1e-2, "ckt": 1e-3, "slkd_no_kl": 1e-3, "slkd_restorer_b": 1e-3}
 """What rounding in float32 may come to after twenty steps, relative to the weights, where it is more than 1e-5: in
 float64 nothing of it is left. In ``dckd``, until the history network moves, images are contrasted with what the same
 weights made of them: the difference is rounding, and the gradient has its sign. What amplifies it in the others is not
@@ -40,7 +45,7 @@ def test_a_network_that_is_spread_says_the_same_and_is_afterwards_as_before(alon
     image = torch.rand(2, 3, 16, 16).to(memory_format=torch.channels_last).requires_grad_()
     expected = network.forward_features(image)
     (gradient,) = torch.autograd.grad(expected.restored.sum() + network.encode(image)[-1].sum(), image)
-    with alone.spread([network, network]):
+    with spread(network, alone):
         found = network.forward_features(image)
         assert all(map(torch.equal, found.levels, expected.levels)) and torch.equal(network(image), expected.restored)
         assert found.restored.is_contiguous(memory_format=torch.channels_last)
@@ -52,9 +57,19 @@ def test_a_network_that_is_spread_says_the_same_and_is_afterwards_as_before(alon
 def test_a_batch_that_cannot_be_shared_is_refused(alone):
     alone.size = 3
     network = build_network("nafnet", "micro")
-    with alone.spread([network]), pytest.raises(ValueError, match="4 images cannot be shared equally among 3 ranks"):
+    with spread(network, alone), pytest.raises(ValueError, match="4 images cannot be shared equally among 3 ranks"):
         network(torch.rand(4, 3, 16, 16))
     alone.size = 1
+
+
+def test_a_batch_that_cannot_be_shared_is_refused_before_anything_is_trained(make_params, workspace):
+    planner = Planner(make_params(), workspace)
+    plans = judge.plans(planner, planner.cohorts(Filters()))
+    check_shares(plans, planner, 2)
+    with pytest.raises(
+        ValueError, match=r"its batches of 2 images cannot be shared equally among 3 ranks; set batch_s"
+    ):
+        check_shares(plans, planner, 3)
 
 
 def test_the_end_of_the_first_rank_ends_the_others(alone, monkeypatch):

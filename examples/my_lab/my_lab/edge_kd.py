@@ -8,6 +8,7 @@ from pydantic import Field
 from torch import Tensor
 
 from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Reference, Role
+from bench.parts import in_parts
 
 
 class EdgeKDConfig(MethodConfig):
@@ -45,6 +46,7 @@ class EdgeKD(Distiller):
         url="",
     )
 
+    @in_parts  # its terms are means over the images: with several ranks, each computes those of its own
     def forward(self, lesson: Lesson) -> dict[str, Tensor]:
         restored, taught = self.student(lesson.degraded), lesson.teacher("removal").restored
         return {

@@ -1,0 +1,168 @@
+"""Data parallelism: ranks train one cohort together, each on its part of every batch, and get what one process gets.
+
+Of a method that is declared `in_parts`, each rank computes the terms of its part; gradients are averaged. Of any
+other, the networks, which cost most, run on each rank's part; what they say is gathered, and every rank computes the
+terms of the whole batch, as in one process: so relations among the images of a batch, contrasts and affinities, need
+nothing special, and methods know nothing of ranks. Teachers are asked about each image once, for all of them.
+"""
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_map
+
+from bench.batch import Batch
+from bench.distiller import Lesson, Role
+from bench.networks.base import Features, Levels, RestorationNetwork
+from bench.parts import Exchange, exchanging, is_in_parts
+from bench.ranks import LostRankError, Ranks
+from bench.stand_ins import CALLS, stand_ins
+from bench.train import DivergedError, Member
+
+
+class WholeLesson(Lesson):
+    """A lesson on a batch of which each rank asks the teachers about its part, and gets to know all answers.
+
+    Attributes:
+        part: The lesson on this rank's part.
+
+    Args:
+        lesson: That of one process.
+        ranks: The processes that train together.
+
+    Raises:
+        ValueError: The images cannot be shared equally.
+    """
+
+    def __init__(self, lesson: Lesson, ranks: Ranks) -> None:
+        batch = Batch(lesson.degraded, lesson.clean)
+        about = lesson._teachers, lesson.step, lesson.seed, lesson.total_steps
+        super().__init__(batch, *about)
+        self.part = Lesson(Batch(*map(ranks.part, batch)), *about)
+        self._ranks = ranks
+        self._parts = {id(lesson.degraded): self.part.degraded, id(lesson.clean): self.part.clean}
+        self._gathered: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def split(self, num_parts: int) -> list[Lesson]:
+        return [WholeLesson(lesson, self._ranks) for lesson in super().split(num_parts)]
+
+    def ask(self, role: Role, image: Tensor) -> Features:
+        return self._together(functools.partial(self.part.ask, role), image)
+
+    def perceive(self, image: Tensor) -> Levels:
+        return self._together(self.part.perceive, image)
+
+    def gather(self, part: Tensor) -> Tensor:
+        """Puts parts together; only once where there is no gradient, as of what a teacher says."""
+        if part.requires_grad:
+            return self._ranks.gather(part)
+        if id(part) not in self._gathered:
+            whole = self._ranks.gather(part)
+            self._gathered[id(part)] = part, whole  # both are kept, so that no other tensor gets their identity
+            self._parts[id(whole)] = part
+        return self._gathered[id(part)][1]
+
+    def _together(self, ask: Callable[[Tensor], Any], image: Tensor) -> Any:
+        """Answers about an image; where the lesson on the part keeps them, they are kept here, too."""
+        if id(image) in self._parts:
+            return tree_map(self.gather, ask(self._parts[id(image)]))
+        return _in_parts(ask, self._ranks, image)
+
+
+class RankedMember(Member):
+    """A member of a cohort that several ranks train. Rank 0 writes its checkpoints, which any number of ranks resumes.
+
+    Args:
+        ranks: They.
+        member: Arguments of `Member`.
+
+    Attributes:
+        is_in_parts: Whether each rank computes the terms of its part of the batch.
+    """
+
+    def __init__(self, ranks: Ranks, *member: Any, **named: Any) -> None:
+        super().__init__(*member, **named)
+        self._ranks = ranks
+        self.is_in_parts = is_in_parts(self.distiller)
+        self.optimizer.register_step_pre_hook(lambda *_: self._share_gradients())
+
+    def learn(self, lesson: Lesson) -> None:
+        try:
+            super().learn(lesson)
+        except DivergedError:  # on all ranks alike
+            raise
+        except Exception as error:  # the others wait for this rank's part
+            reason = f"{self.name} failed on rank {self._ranks.rank} of {self._ranks.size}: {error}"
+            raise LostRankError(reason) from error
+
+    def _add_gradient(self, lesson: Lesson, share: float) -> dict[str, float]:
+        assert isinstance(lesson, WholeLesson)
+        if self.is_in_parts:
+            with exchanging(Exchange(self._ranks.average, lesson.gather, self._ranks.part)):
+                return super()._add_gradient(lesson.part, share)
+        with spread(self.distiller.student, self._ranks):
+            return super()._add_gradient(lesson, share)
+
+    def save(self) -> None:
+        if self._ranks.rank == 0:
+            super().save()
+
+    def _share_gradients(self) -> None:
+        """Adds up the gradients of all ranks, of which each then has the same.
+
+        What has that of a mean over the part, or that of the whole batch on every rank, as adapters, is averaged.
+        """
+        student = set() if self.is_in_parts else set(self.distiller.student.parameters())
+        gradients = []
+        for parameter in self.distiller.parameters():
+            if parameter.grad is not None:
+                gradients.append(parameter.grad if parameter in student else parameter.grad.div_(self._ranks.size))
+        self._ranks.add_up(gradients)
+
+
+@contextmanager
+def spread(network: RestorationNetwork, ranks: Ranks) -> Iterator[None]:
+    """Has a network run on this rank's part of the batches that it is given, and return the answers to all."""
+    calls = {name: getattr(network, name) for name in CALLS}
+
+    def together(name: str, image: Tensor) -> Any:
+        with stand_ins({(network, name): call for name, call in calls.items()}):  # as `forward` calls `encode`
+            return _in_parts(calls[name], ranks, image)
+
+    with stand_ins({(network, name): functools.partial(together, name) for name in CALLS}):
+        yield
+
+
+def _in_parts(answer: Callable[[Tensor], Any], ranks: Ranks, image: Tensor) -> Any:
+    """What is to say about all images, each rank about its part."""
+    return tree_map(functools.partial(_Gather.apply, ranks), answer(_Part.apply(ranks, image)))
+
+
+class _Part(torch.autograd.Function):
+    """A rank's part of a batch; going back, the gradients of all parts, since what follows is the same on all ranks."""
+
+    @staticmethod
+    def forward(ctx: Any, ranks: Ranks, batch: Tensor) -> Tensor:
+        ctx.ranks = ranks
+        return ranks.part(batch)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:
+        return None, ctx.ranks.gather(gradient)
+
+
+class _Gather(torch.autograd.Function):
+    """The whole batch of what the ranks have parts of; going back, the gradient of this rank's part."""
+
+    @staticmethod
+    def forward(ctx: Any, ranks: Ranks, part: Tensor) -> Tensor:
+        ctx.ranks = ranks
+        return ranks.gather(part)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:
+        return None, ctx.ranks.part(gradient)
