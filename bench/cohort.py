@@ -15,7 +15,7 @@ from torch import Tensor
 from bench.agreement import check_same
 from bench.cell import Cell, Cohort
 from bench.config import digest
-from bench.data_parallel import RankedMember, WholeLesson
+from bench.data_parallel import PartLesson, RankedMember, own_draws
 from bench.datasets.loader import prefetched
 from bench.distiller import METHODS, Distiller, Lesson, Role
 from bench.evaluate import Scores, score
@@ -113,18 +113,19 @@ def _train(
         planner.device.place(network)
     members = [_member(plan, planner, teachers, digests, ranks) for plan in plans]
     training = planner.training(first)
-    draw = partial(training_batch, first, planner.data(first.task).training, training)
+    draw = partial(training_batch, first, planner.data(first.task).training)
+    draws = own_draws(draw, training, ranks) if ranks else partial(draw, training)
     if left := [member for member in members if not member.is_done]:
         steps, done = max(member.training.steps for member in left), min(member.step for member in left)
         progress.start(Cohort(tuple(plan.cell for plan in plans)).name, steps, done)
     total_steps = planner.recipe(first).steps  # the grid's, also for a member that takes more
     distillers = [member.distiller for member in members]
     networks = [*teachers.values(), *(distiller.student for distiller in distillers)]
-    with prefetched(draw, planner.params.workers) as batches, planner.device.training(distillers, networks):
+    with prefetched(draws, planner.params.workers) as batches, planner.device.training(distillers, networks):
 
         def teach(step: int) -> Lesson:
-            lesson = Lesson(planner.device.move(batches(step)), teachers, step, first.seed, total_steps)
-            return WholeLesson(lesson, ranks) if ranks else lesson
+            batch, about = planner.device.move(batches(step)), (teachers, step, first.seed, total_steps)
+            return PartLesson(ranks, batch, *about) if ranks else Lesson(batch, *about)
 
         give = ranks.in_step(teach) if ranks else teach
         fit(members, give, planner.params.checkpoint_seconds, progress.step, is_fail_fast)

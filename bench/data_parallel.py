@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from bench.batch import Batch
+from bench.config import Training
 from bench.distiller import Lesson, Role
 from bench.networks.base import Features, Levels, RestorationNetwork
 from bench.parts import Exchange, exchanging, is_in_parts
@@ -24,40 +25,52 @@ from bench.stand_ins import CALLS, stand_ins
 from bench.train import DivergedError, Member
 
 
-class WholeLesson(Lesson):
-    """A lesson on a batch of which each rank asks the teachers about its part, and gets to know all answers.
+def own_draws(draw: Callable[[Training, int], Batch], training: Training, ranks: Ranks) -> Callable[[int], Batch]:
+    """Draws this rank's part of the batch of a step, and nothing else.
 
-    Attributes:
-        part: The lesson on this rank's part.
+    Samples are numbered through all steps, and each is drawn by its number alone: so a part of a batch is a smaller
+    batch of a later step.
 
     Args:
-        lesson: That of one process.
-        ranks: The processes that train together.
+        draw: Draws the batch of a training's step.
+        training: That of one process.
+        ranks: The processes that train together, among whom the batch can be shared equally.
+    """
+    smaller = training.model_copy(update={"batch_size": training.batch_size // ranks.size})
+    return lambda step: draw(smaller, step * ranks.size + ranks.rank)
 
-    Raises:
-        ValueError: The images cannot be shared equally.
+
+class PartLesson(Lesson):
+    """A lesson on this rank's part of a batch.
+
+    Args:
+        ranks: The processes that train together.
+        lesson: Arguments of `Lesson`.
     """
 
-    def __init__(self, lesson: Lesson, ranks: Ranks) -> None:
-        batch = Batch(lesson.degraded, lesson.clean)
-        about = lesson._teachers, lesson.step, lesson.seed, lesson.total_steps
-        super().__init__(batch, *about)
-        self.part = Lesson(Batch(*map(ranks.part, batch)), *about)
-        self._ranks = ranks
-        self._parts = {id(lesson.degraded): self.part.degraded, id(lesson.clean): self.part.clean}
+    def __init__(self, ranks: Ranks, batch: Batch, *lesson: Any) -> None:
+        super().__init__(batch, *lesson)
+        self._ranks, self._about = ranks, lesson
+        self._whole: WholeLesson | None = None
         self._gathered: dict[int, tuple[Tensor, Tensor]] = {}
+        self._parts: dict[int, Tensor] = {}
+
+    @property
+    def whole(self) -> "WholeLesson":
+        """The lesson on the whole batch, which all ranks ask for, or none."""
+        if self._whole is None:
+            batch = Batch(*map(self.gather, (self.degraded, self.clean)))
+            self._whole = WholeLesson(self, self._ranks, batch, *self._about)
+        return self._whole
 
     def split(self, num_parts: int) -> list[Lesson]:
-        return [WholeLesson(lesson, self._ranks) for lesson in super().split(num_parts)]
-
-    def ask(self, role: Role, image: Tensor) -> Features:
-        return self._together(functools.partial(self.part.ask, role), image)
-
-    def perceive(self, image: Tensor) -> Levels:
-        return self._together(self.part.perceive, image)
+        """Lessons on this rank's parts of those that one process would split the whole batch into."""
+        parts = self.whole.split(num_parts)
+        batches = [Batch(*map(self._ranks.part, (part.degraded, part.clean))) for part in parts]
+        return [PartLesson(self._ranks, batch, *self._about) for batch in batches]
 
     def gather(self, part: Tensor) -> Tensor:
-        """Puts parts together; only once where there is no gradient, as of what a teacher says."""
+        """Puts parts together; only once where there is no gradient, as of images and of what a teacher says."""
         if part.requires_grad:
             return self._ranks.gather(part)
         if id(part) not in self._gathered:
@@ -66,11 +79,34 @@ class WholeLesson(Lesson):
             self._parts[id(whole)] = part
         return self._gathered[id(part)][1]
 
+    def part_of(self, whole: Tensor) -> Tensor | None:
+        """What was gathered to this, or None if it was not."""
+        return self._parts.get(id(whole))
+
+
+class WholeLesson(Lesson):
+    """A lesson on a batch of which each rank asks the teachers about its part, and gets to know all answers.
+
+    Args:
+        part: The lesson on this rank's part.
+        ranks: The processes that train together.
+        lesson: Arguments of `Lesson`.
+    """
+
+    def __init__(self, part: PartLesson, ranks: Ranks, *lesson: Any) -> None:
+        super().__init__(*lesson)
+        self._part, self._ranks = part, ranks
+
+    def ask(self, role: Role, image: Tensor) -> Features:
+        return self._together(functools.partial(self._part.ask, role), image)
+
+    def perceive(self, image: Tensor) -> Levels:
+        return self._together(self._part.perceive, image)
+
     def _together(self, ask: Callable[[Tensor], Any], image: Tensor) -> Any:
-        """Answers about an image; where the lesson on the part keeps them, they are kept here, too."""
-        if id(image) in self._parts:
-            return tree_map(self.gather, ask(self._parts[id(image)]))
-        return _in_parts(ask, self._ranks, image)
+        """Answers about an image; where the lesson on the part keeps them, so does this one."""
+        part = self._part.part_of(image)
+        return _in_parts(ask, self._ranks, image) if part is None else tree_map(self._part.gather, ask(part))
 
 
 class RankedMember(Member):
@@ -100,12 +136,12 @@ class RankedMember(Member):
             raise LostRankError(reason) from error
 
     def _add_gradient(self, lesson: Lesson, share: float) -> dict[str, float]:
-        assert isinstance(lesson, WholeLesson)
+        assert isinstance(lesson, PartLesson)
         if self.is_in_parts:
             with exchanging(Exchange(self._ranks.average, lesson.gather, self._ranks.part)):
-                return super()._add_gradient(lesson.part, share)
+                return super()._add_gradient(lesson, share)
         with spread(self.distiller.student, self._ranks):
-            return super()._add_gradient(lesson, share)
+            return super()._add_gradient(lesson.whole, share)
 
     def save(self) -> None:
         if self._ranks.rank == 0:

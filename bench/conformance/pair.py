@@ -45,12 +45,12 @@ class Pair:
 
     def work(self, do: Callable[[int], Outcome]) -> list[Outcome]:
         """What each rank does, by its number; raises what the first of them raises that fails."""
-        errors: list[Exception] = []
+        errors: list[BaseException] = []
 
         def begin(rank: int) -> Outcome:
             try:
                 return do(rank)
-            except Exception as error:
+            except BaseException as error:  # also a rank that ends
                 errors.append(error)
                 self._barrier.abort()
                 raise

@@ -10,7 +10,7 @@ from bench.batch import Batch
 from bench.config import Training
 from bench.conformance.pair import Pair
 from bench.conformance.trial import TOTAL_STEPS, Trial, crops
-from bench.data_parallel import RankedMember, WholeLesson
+from bench.data_parallel import PartLesson, RankedMember, own_draws
 from bench.distiller import METHODS, Lesson
 from bench.ranks import Ranks
 from bench.train import DivergedError, Member
@@ -48,9 +48,16 @@ class Thread(Ranks):
             tensor.copy_(sum(self.both(tensor)))
 
 
+def batch():
+    return Batch(*(image.double() for image in crops(4, 16, 16)))
+
+
 def lesson(trial, step=0):
-    batch = Batch(*(image.double() for image in crops(4, 16, 16)))
-    return Lesson(batch, trial.teachers, step, 0, TOTAL_STEPS)
+    return Lesson(batch(), trial.teachers, step, 0, TOTAL_STEPS)
+
+
+def part_lesson(rank, trial, step=0):
+    return PartLesson(rank, Batch(*map(rank.part, batch())), trial.teachers, step, 0, TOTAL_STEPS)
 
 
 @pytest.fixture
@@ -80,10 +87,10 @@ def enrol(tmp_path):
     return make
 
 
-def learn(member, trial, make=lambda lesson: lesson):
+def learn(member, trial, make=lesson):
     """Takes the steps; returns the weights, and what is told of the last one."""
     for step in (0, TOTAL_STEPS // 2, TOTAL_STEPS - 1):
-        member.learn(make(lesson(trial, step)))
+        member.learn(make(trial, step))
     state, measured = member.distiller.state_dict(), member.distiller.measured
     told = torch.tensor([*member.terms.values(), *(value.item() for value in measured.values())])
     return torch.cat([state[name].double().flatten() for name in sorted(state)]), told
@@ -94,7 +101,7 @@ def check_same(trial, method, enrol, **settings):
     ranks = [Thread(rank, pair) for rank in range(2)]
     one, two = enrol(trial, method, **settings), [enrol(trial, method, rank, **settings) for rank in ranks]
     weights, told = learn(one, trial)
-    both = pair.work(lambda rank: learn(two[rank], trial, lambda whole: WholeLesson(whole, ranks[rank])))
+    both = pair.work(lambda rank: learn(two[rank], trial, partial(part_lesson, ranks[rank])))
     for ranked_weights, ranked_told in both:
         torch.testing.assert_close(ranked_weights, weights, rtol=0, atol=1e-12)
         torch.testing.assert_close(ranked_told, told, rtol=1e-6, atol=1e-12)
@@ -124,22 +131,22 @@ def test_a_teacher_is_asked_about_each_image_once_and_its_answer_gathered_once(m
     members = [[enrol(widened(method), method, rank) for method in methods] for rank in ranks]
 
     def step(rank):
-        whole = WholeLesson(lesson(trial), ranks[rank])
+        shared = part_lesson(ranks[rank], trial)
         for member in members[rank]:
-            member.learn(whole)
+            member.learn(shared)
 
     pair.work(step)
     assert asked == [2] * 4, "two teachers, on two ranks, each about half of the batch"
     student = teacher_a = 1 + 3 + 2  # what is restored, the encoder's levels, the decoder's
     teacher_b = 1 + 2
-    assert ranks[0].num_gathered == student + teacher_a + teacher_b
+    assert ranks[0].num_gathered == 2 + student + teacher_a + teacher_b, "two are the images themselves"
 
 
 def test_methods_in_parts_gather_nothing(widened, enrol):
     trial, pair = widened("fitnet"), Pair()
     ranks = [Thread(rank, pair) for rank in range(2)]
     members = [enrol(trial, "fitnet", rank) for rank in ranks]
-    pair.work(lambda rank: learn(members[rank], trial, lambda whole: WholeLesson(whole, ranks[rank])))
+    pair.work(lambda rank: learn(members[rank], trial, partial(part_lesson, ranks[rank])))
     assert [rank.num_gathered for rank in ranks] == [0, 0]
 
 
@@ -150,9 +157,19 @@ def test_what_one_rank_cannot_do_is_told_by_all(widened, enrol):
     members = [enrol(trial, "output_kd", rank) for rank in ranks]
 
     def step(rank):
-        broken = lesson(trial)
-        broken.clean[0] = torch.inf
+        broken = part_lesson(ranks[rank], trial)
+        broken.clean[0] = torch.inf if rank == 0 else 0
         with pytest.raises(DivergedError, match="restoration=inf"):
-            members[rank].learn(WholeLesson(broken, ranks[rank]))
+            members[rank].learn(broken)
 
     pair.work(step)
+
+
+def test_each_rank_draws_its_own_part():
+    def draw(training, step):
+        first = step * training.batch_size
+        return Batch(torch.arange(first, first + training.batch_size), torch.empty(0))
+
+    whole = [draw(TRAINING, step).degraded for step in range(3)]
+    parts = [own_draws(draw, TRAINING, Thread(rank, Pair())) for rank in range(2)]
+    assert all(torch.equal(torch.cat([part(step).degraded for part in parts]), whole[step]) for step in range(3))
