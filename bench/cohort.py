@@ -70,6 +70,7 @@ def run_cohort(
         return {}
     if ranks and any(plan.steps_left for plan in plans):
         ranks.tell((plans, is_fail_fast))
+        ranks.meet()
     try:
         members = _train(plans, planner, progress, is_fail_fast, ranks)
     except Exception:
@@ -92,6 +93,7 @@ def follow(planner: Planner, progress: StepProgress, ranks: Ranks) -> None:
         plans, is_fail_fast = told
         try:
             check_same(plans, planner)
+            ranks.meet()
             _train(plans, planner, progress, is_fail_fast, ranks)
         except GivenUpError:
             continue

@@ -15,9 +15,9 @@ from bench.config import DeviceName
 from bench.distiller import Lesson
 
 PATIENCE = timedelta(minutes=10)
-"""How long a rank waits for another one's part of a step."""
+"""How long a rank waits for another one's part of a step, and rank 0 for others to listen."""
 LONG = timedelta(days=1)
-"""How long others wait for rank 0, which scores and writes alone."""
+"""How long others wait for rank 0, which scores and writes alone, and all for those that read their images first."""
 
 GO_ON = "go on"
 """What rank 0 tells before every step."""
@@ -52,9 +52,17 @@ class Ranks:
             torch.cuda.set_device(number)
         dist.init_process_group("nccl" if device == "cuda" else "gloo", timeout=PATIENCE)
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
-        control = dist.new_group(backend="gloo", timeout=LONG)
-        assert isinstance(control, dist.ProcessGroup)
-        self._control = control
+        self._control = _gloo(LONG if self.rank else PATIENCE)
+        self._meeting = _gloo(LONG)
+
+    def meet(self) -> None:
+        """Waits until all ranks are here, however long that takes.
+
+        Raises:
+            LostRankError: Another rank has died.
+        """
+        with _losses():
+            dist.barrier(self._meeting)
 
     def in_step(self, teach: Callable[[int], Lesson]) -> Callable[[int], Lesson]:
         """Gives lessons for as long as rank 0 goes on, and raises KeyboardInterrupt or an error when it does not."""
@@ -75,7 +83,7 @@ class Ranks:
         """Rank 0 tells all others, which return what it says.
 
         Raises:
-            LostRankError: Another rank has died.
+            LostRankError: Another rank has died, or does not listen in time.
         """
         said = [message]
         with _losses():
@@ -127,6 +135,13 @@ class Ranks:
             dist.all_reduce(flat)
         for tensor, total in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
             tensor.copy_(total.view_as(tensor))
+
+
+def _gloo(patience: timedelta) -> dist.ProcessGroup:
+    """A group of all ranks, in which this one waits so long."""
+    group = dist.new_group(backend="gloo", timeout=patience)
+    assert isinstance(group, dist.ProcessGroup)
+    return group
 
 
 @contextmanager

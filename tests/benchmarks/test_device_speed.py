@@ -34,17 +34,18 @@ class PlainCourse(Course):
         return Member(name, distiller, member.training, member.checkpoint, "")
 
 
-def medians(device, courses, rounds):
+def medians(courses, rounds):
     """Median seconds of a step of some members, by course; plain ones are neither in another precision nor compiled."""
     steps = {}
     with ExitStack() as lent:
         for key, (course, members) in courses.items():
+            device = course._device
             if not isinstance(course, PlainCourse):
                 distillers = [member.distiller for member in members]
                 networks = [*course.networks.values(), *(distiller.student for distiller in distillers)]
                 lent.enter_context(device.training(distillers, networks))
 
-            def step(course=course, members=members):
+            def step(course=course, members=members, device=device):
                 course.step(members)
                 device.wait()
 
@@ -55,15 +56,15 @@ def medians(device, courses, rounds):
 
 def share_of_plain(setting, device, rounds):
     courses = {"ours": Course(setting, device), "plain": PlainCourse(setting, device)}
-    taken = medians(device, {key: (course, [course.member("slkd")]) for key, course in courses.items()}, rounds)
+    taken = medians({key: (course, [course.member("slkd")]) for key, course in courses.items()}, rounds)
     return taken["ours"] / taken["plain"]
 
 
 def share_of_solo(setting, device, rounds):
     course = Course(setting, device)
     members = {name: course.member(name) for name in NAMES}
-    taken = {name: medians(device, {name: (course, [member])}, rounds)[name] for name, member in members.items()}
-    together = medians(device, {"cohort": (course, list(members.values()))}, rounds)["cohort"]
+    taken = {name: medians({name: (course, [member])}, rounds)[name] for name, member in members.items()}
+    together = medians({"cohort": (course, list(members.values()))}, rounds)["cohort"]
     return together / sum(taken.values())
 
 
@@ -87,10 +88,9 @@ def test_a_cohort_on_a_gpu_beside_solo_runs(benchmark, ratios):
 @pytest.mark.benchmark(group="ratios")
 def test_compiled_networks_on_the_cpu(benchmark, notes):
     def measure():
-        courses = {key: Course(EMBEDDED) for key in ("compiled", "eager")}
-        started = {key: (course, [course.member("slkd")]) for key, course in courses.items()}
-        compiled = medians(Device("cpu", "float32", True), {"compiled": started["compiled"]}, 15)
-        return compiled["compiled"] / medians(Device("cpu", "float32"), {"eager": started["eager"]}, 15)["eager"]
+        courses = {way: Course(EMBEDDED, Device("cpu", "float32", way == "compiled")) for way in ("compiled", "eager")}
+        taken = medians({way: (course, [course.member("slkd")]) for way, course in courses.items()}, 15)
+        return taken["compiled"] / taken["eager"]
 
     notes("slkd with compiled networks / eager, nafnet micro on the CPU", benchmark.pedantic(measure))
 

@@ -219,6 +219,31 @@ def test_a_rank_that_does_not_answer_is_named_and_costs_no_more_than_a_checkpoin
     assert torch.load(checkpoint(tmp_path, "scratch"), weights_only=True)["step"] == 400
 
 
+DEAF = """
+import time
+from datetime import timedelta
+
+from bench import ranks
+
+ranks.PATIENCE = timedelta(seconds=2)
+with ranks.joined("cpu") as group:
+    group.meet()
+    if group.rank:
+        time.sleep(100)
+    group.tell("go on")
+"""
+
+
+@pytest.mark.slow
+def test_a_rank_that_does_not_listen_is_not_waited_for_longer_than_one_that_does_not_answer(tmp_path):
+    (tmp_path / "deaf.py").write_text(DEAF)
+    started = time.monotonic()
+    start = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", str(tmp_path / "deaf.py")]
+    done = subprocess.run(start, text=True, capture_output=True, check=False)
+    assert done.returncode != 0 and "a rank has died or does not answer (" in done.stderr, done.stderr
+    assert time.monotonic() - started < 60
+
+
 @pytest.mark.slow
 def test_a_disk_that_is_full_is_named_and_loses_nothing(real_set, tmp_path):
     words = options(real_set, ("fitnet",), steps=60)
