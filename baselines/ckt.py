@@ -21,6 +21,7 @@ from bench.distiller import (
     unequal_levels,
 )
 from bench.networks.base import Features, RestorationNetwork
+from bench.parts import in_parts
 
 
 class CKTConfig(MethodConfig):
@@ -101,6 +102,7 @@ class CKT(Distiller):
             self.teacher_projectors = nn.ModuleList(projector(theirs, theirs // 2) for _, theirs in pairs)
             self.inverse_projectors = nn.ModuleList(projector(theirs // 2, theirs) for _, theirs in pairs)
 
+    @in_parts
     def forward(self, lesson: Lesson) -> dict[str, Tensor]:
         student = self.student.forward_features(lesson.degraded)
         if lesson.progress < self.config.collation_share:

@@ -9,6 +9,7 @@ from torch import Tensor
 from bench.contrast import contrast, each_image
 from bench.distiller import METHODS, Distiller, Lesson, MethodConfig, Reference, Role, no_perception
 from bench.networks.base import RestorationNetwork
+from bench.parts import in_parts
 
 
 class CSDConfig(MethodConfig):
@@ -62,6 +63,7 @@ class CSD(Distiller):
         ),
     )
 
+    @in_parts
     def forward(self, lesson: Lesson) -> dict[str, Tensor]:
         restored, positive = self.student(lesson.degraded), lesson.teacher("removal").restored
         negatives = each_image(lesson.perceive(lesson.degraded))[: self.config.num_negatives]

@@ -21,6 +21,7 @@ from bench.distiller import (
 )
 from bench.features import pooled, precise
 from bench.networks.base import Levels, RestorationNetwork
+from bench.parts import in_parts
 
 Axis = Literal["last", "convex"]
 Norm = Literal["mean", "sum"]
@@ -105,6 +106,7 @@ class SKD(Distiller):
             pairs = zip(student.level_channels, teachers["removal"].level_channels, strict=True)
             self.regressors = nn.ModuleList(nn.Conv2d(ours, theirs, 1) for ours, theirs in pairs)
 
+    @in_parts
     def forward(self, lesson: Lesson) -> dict[str, Tensor]:
         student, config = self.student.forward_features(lesson.degraded), self.config
         terms = {"restoration": self.restoration_loss(student.restored, lesson.clean)}

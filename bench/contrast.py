@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from bench.parts import mean_over_batch, whole_batch
+
 Levels = Sequence[Tensor]
 
 EPS = 1e-7
@@ -30,15 +32,15 @@ def contrast(anchor: Levels, positive: Levels, negatives: Sequence[Levels], is_m
     """
     terms = []
     for level, weight in enumerate(level_weights(len(anchor))):
-        near = F.l1_loss(anchor[level], positive[level])
-        far = torch.stack([(anchor[level] - negative[level]).abs().mean() for negative in negatives])
+        near = mean_over_batch(F.l1_loss(anchor[level], positive[level]))
+        far = mean_over_batch(torch.stack([(anchor[level] - negative[level]).abs().mean() for negative in negatives]))
         terms.append(weight * near / ((far.mean() if is_mean else far.sum()) + EPS))
     return torch.stack(terms).sum()
 
 
 def each_image(levels: Levels) -> list[Levels]:
     """The features of a batch as those of each image, ``(1, C_l, H_l, W_l)``: a negative for all anchors."""
-    return [tuple(level[k : k + 1] for level in levels) for k in range(len(levels[0]))]
+    return [tuple(whole_batch(level)[k : k + 1] for level in levels) for k in range(len(whole_batch(levels[0])))]
 
 
 def level_weights(count: int) -> tuple[float, ...]:
