@@ -1,7 +1,9 @@
 """Two ranks, here threads, take the steps of one process; `test_ranks` has real ones."""
 
 import itertools
+import re
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,6 +18,7 @@ from bench.ranks import Ranks
 from bench.train import DivergedError, Member
 from tests.in_float64 import wide
 
+ROOT = Path(__file__).parents[2]
 STEPS = 3
 TRAINING = Training(
     steps=STEPS, batch_size=4, crop_size=16, learning_rate=1e-3, final_learning_rate=1e-6, restoration_loss="rmse"
@@ -173,3 +176,10 @@ def test_each_rank_draws_its_own_part():
     whole = [draw(TRAINING, step).degraded for step in range(3)]
     parts = [own_draws(draw, TRAINING, Thread(rank, Pair())) for rank in range(2)]
     assert all(torch.equal(torch.cat([part(step).degraded for part in parts]), whole[step]) for step in range(3))
+
+
+def test_the_docs_name_the_methods_that_need_the_whole_batch():
+    text = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+    (named,) = re.findall(r"Of the others \(here ([^)]*)\)", text)
+    needing = {name for name, method in METHODS.items() if not getattr(method.forward, "is_in_parts", False)}
+    assert set(re.findall(r"`(\w+)`", named)) == needing
