@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
@@ -19,7 +18,7 @@ from bench.batch import Batch
 from bench.config import Training
 from bench.distiller import Lesson, Role
 from bench.networks.base import Features, Levels, RestorationNetwork
-from bench.parts import Exchange, exchanging, is_in_parts
+from bench.parts import Exchange, Exchanged, exchanging, is_in_parts
 from bench.ranks import LostRankError, Ranks
 from bench.stand_ins import CALLS, stand_ins
 from bench.train import DivergedError, Member
@@ -174,31 +173,6 @@ def spread(network: RestorationNetwork, ranks: Ranks) -> Iterator[None]:
 
 
 def _in_parts(answer: Callable[[Tensor], Any], ranks: Ranks, image: Tensor) -> Any:
-    """What is to say about all images, each rank about its part."""
-    return tree_map(functools.partial(_Gather.apply, ranks), answer(_Part.apply(ranks, image)))
-
-
-class _Part(torch.autograd.Function):
-    """A rank's part of a batch; going back, the gradients of all parts, since what follows is the same on all ranks."""
-
-    @staticmethod
-    def forward(ctx: Any, ranks: Ranks, batch: Tensor) -> Tensor:
-        ctx.ranks = ranks
-        return ranks.part(batch)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:
-        return None, ctx.ranks.gather(gradient)
-
-
-class _Gather(torch.autograd.Function):
-    """The whole batch of what the ranks have parts of; going back, the gradient of this rank's part."""
-
-    @staticmethod
-    def forward(ctx: Any, ranks: Ranks, part: Tensor) -> Tensor:
-        ctx.ranks = ranks
-        return ranks.gather(part)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:
-        return None, ctx.ranks.part(gradient)
+    """What is to say about all images, each rank about its part; what follows is the same on all ranks."""
+    own = Exchanged.apply(ranks.part, ranks.gather, image)
+    return tree_map(functools.partial(Exchanged.apply, ranks.gather, ranks.part), answer(own))

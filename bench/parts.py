@@ -62,7 +62,7 @@ def mean_over_batch(mean: Tensor) -> Tensor:
         mean: Any shape; the gradient goes back through it, from all ranks.
     """
     exchange = _EXCHANGE.get()
-    return mean if exchange is None else _Mean.apply(exchange, mean)
+    return mean if exchange is None else Exchanged.apply(exchange.average, exchange.average, mean)
 
 
 def whole_batch(part: Tensor) -> Tensor:
@@ -72,7 +72,13 @@ def whole_batch(part: Tensor) -> Tensor:
         part: ``(N, ...)``; the gradient goes back through it, from all ranks.
     """
     exchange = _EXCHANGE.get()
-    return part if exchange is None else _Whole.apply(exchange, part)
+    return part if exchange is None else Exchanged.apply(exchange.gather, functools.partial(_own_sum, exchange), part)
+
+
+def _own_sum(exchange: Exchange, gradient: Tensor) -> Tensor:
+    """The sum of all ranks' gradients for the own part of a batch, since those of weights are averaged."""
+    own = exchange.part(exchange.average(gradient))
+    return len(gradient) // len(own) * own
 
 
 @contextmanager
@@ -85,31 +91,22 @@ def exchanging(exchange: Exchange) -> Iterator[None]:
         _EXCHANGE.reset(token)
 
 
-class _Mean(torch.autograd.Function):
-    """The mean of what the ranks have. Each rank's loss may depend on it otherwise, and counts as one of their mean."""
+class Exchanged(torch.autograd.Function):
+    """What an exchange among ranks makes of a tensor; another one takes the gradient back.
+
+    ``Exchanged.apply(there, back, tensor)``. Where ranks go on differently, the loss is the mean of theirs.
+    """
 
     @staticmethod
-    def forward(ctx: Any, exchange: Exchange, value: Tensor) -> Tensor:
-        ctx.exchange = exchange
-        return exchange.average(value)
+    def forward(
+        ctx: Any, there: Callable[[Tensor], Tensor], back: Callable[[Tensor], Tensor], tensor: Tensor
+    ) -> Tensor:
+        ctx.back = back
+        return there(tensor)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:
-        return None, ctx.exchange.average(gradient)
-
-
-class _Whole(torch.autograd.Function):
-    """The parts of all ranks; of the gradients, the sum, since gradients of weights are averaged."""
-
-    @staticmethod
-    def forward(ctx: Any, exchange: Exchange, part: Tensor) -> Tensor:
-        ctx.exchange, ctx.num_images = exchange, len(part)
-        return exchange.gather(part)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:
-        num_ranks = len(gradient) // ctx.num_images
-        return None, num_ranks * ctx.exchange.part(ctx.exchange.average(gradient))
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, None, Tensor]:
+        return None, None, ctx.back(gradient)
 
 
 def _means(scalars: dict[str, Tensor]) -> dict[str, Tensor]:
